@@ -1,0 +1,62 @@
+/* Small helpers shared by every layer: checked sizes, array length, branch hints. */
+#ifndef TXE_BASE_COMMON_H
+#define TXE_BASE_COMMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#define TXE_LEN(array) (sizeof(array) / sizeof((array)[0]))
+#define TXE_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define TXE_MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* *out = a * b; false (and *out untouched) when that exceeds size_t. */
+static inline bool
+txe_mul_size(size_t a, size_t b, size_t *out)
+{
+    if (b != 0 && a > SIZE_MAX / b)
+        return false;
+    *out = a * b;
+    return true;
+}
+
+/* *out = a + b; false (and *out untouched) when that exceeds size_t. */
+static inline bool
+txe_add_size(size_t a, size_t b, size_t *out)
+{
+    if (a > SIZE_MAX - b)
+        return false;
+    *out = a + b;
+    return true;
+}
+
+/* malloc(count * size), NULL on overflow too; never NULL for a zero size that fits.
+ * Free with free(). */
+static inline void *
+txe_alloc(size_t count, size_t size)
+{
+    size_t nbytes;
+    if (!txe_mul_size(count, size, &nbytes))
+        return NULL;
+    return malloc(nbytes != 0 ? nbytes : 1);
+}
+
+/* realloc(old, count * size), NULL on overflow too (old is then still valid). */
+static inline void *
+txe_realloc(void *old, size_t count, size_t size)
+{
+    size_t nbytes;
+    if (!txe_mul_size(count, size, &nbytes))
+        return NULL;
+    return realloc(old, nbytes != 0 ? nbytes : 1);
+}
+
+/* calloc that never returns NULL for a zero size. */
+static inline void *
+txe_calloc(size_t count, size_t size)
+{
+    return calloc(count != 0 ? count : 1, size != 0 ? size : 1);
+}
+
+#endif

@@ -1,0 +1,31 @@
+/* CPU features: see cpu.h.  The compiler's builtin also checks XCR0, that is, that the
+ * operating system saves the wide registers. */
+#include "base/cpu.h"
+
+#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
+#define TXE_X86 1
+#include <cpuid.h>
+#endif
+
+struct txe_cpu
+txe_cpu_detect(void)
+{
+    struct txe_cpu cpu = {false, false, false, false, false};
+#ifdef TXE_X86
+    __builtin_cpu_init();
+    unsigned a, b, c, d;
+    bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+    cpu.avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && f16c;
+    cpu.avx512 = cpu.avx2 && __builtin_cpu_supports("avx512f") &&
+                 __builtin_cpu_supports("avx512bw") &&
+                 __builtin_cpu_supports("avx512cd") &&
+                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    cpu.avx512_vnni = cpu.avx512 && __builtin_cpu_supports("avx512vnni");
+    /* Leaf 7, subleaf 1, EAX: bit 4 AVX-VNNI, bit 5 AVX512-BF16. */
+    if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) {
+        cpu.avx_vnni = cpu.avx2 && (a & (1u << 4)) != 0;
+        cpu.avx512_bf16 = cpu.avx512 && (a & (1u << 5)) != 0;
+    }
+#endif
+    return cpu;
+}

@@ -1,0 +1,18 @@
+/* Which instruction sets this processor and operating system offer. */
+#ifndef TXE_BASE_CPU_H
+#define TXE_BASE_CPU_H
+
+#include <stdbool.h>
+
+struct txe_cpu {
+    bool avx2;        /* AVX2, FMA and F16C, with the OS saving YMM registers */
+    bool avx512;      /* F, BW, CD, DQ and VL, with the OS saving ZMM registers */
+    bool avx512_bf16; /* VDPBF16PS */
+    bool avx512_vnni; /* VPDPBUSD on ZMM */
+    bool avx_vnni;    /* VPDPBUSD on YMM, VEX-coded */
+};
+
+/* Asks the processor each time; cheap.  All false where it is not an x86-64. */
+struct txe_cpu txe_cpu_detect(void);
+
+#endif

@@ -1,0 +1,97 @@
+/* Arithmetic on plain arrays: one table of functions per instruction set.
+ *
+ * Every table computes the same formulas; results of two tables agree within the error
+ * stated at each function, not bit for bit.  All functions: row-major f32, no alignment
+ * required, cannot fail, thread-safe for distinct outputs.  Unless said otherwise an
+ * output may be the same array as an input of the same shape, but must not overlap it
+ * otherwise.  Infinities and NaN go through as the formula says.
+ *
+ * Written once in ops_impl.h over the vector type of vec_<isa>.h; <isa>.c compiles both
+ * for one instruction set; dispatch.c chooses. */
+#ifndef TXE_KERNELS_KERNELS_H
+#define TXE_KERNELS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* Activations, by the formula; several names of configuration files share one
+ * (txe_activation_find).  sigmoid s(x) = 1/(1+exp(-x)), softplus p(x) = log(1+exp(x)). */
+typedef enum {
+    TXE_ACT_LINEAR,       /* x */
+    TXE_ACT_GELU,         /* x/2 (1 + erf(x/sqrt 2)) */
+    TXE_ACT_GELU_TANH,    /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+    TXE_ACT_GELU_10,      /* gelu clipped to [-10, 10] */
+    TXE_ACT_QUICK_GELU,   /* x s(1.702 x) */
+    TXE_ACT_RELU,         /* max(x, 0) */
+    TXE_ACT_RELU2,        /* max(x, 0)^2 */
+    TXE_ACT_RELU6,        /* min(max(x, 0), 6) */
+    TXE_ACT_LEAKY_RELU,   /* x > 0 ? x : 0.01 x */
+    TXE_ACT_SILU,         /* x s(x) */
+    TXE_ACT_TANH,         /* tanh x */
+    TXE_ACT_SIGMOID,      /* s(x) */
+    TXE_ACT_MISH,         /* x tanh(p(x)) */
+    TXE_ACT_LAPLACE,      /* (1 + erf((x - 0.707107) / (0.282095 sqrt 2))) / 2 */
+    TXE_ACT_HARDSWISH,    /* x min(max(x + 3, 0), 6) / 6 */
+    TXE_ACT_SQRTSOFTPLUS, /* sqrt p(x) */
+    TXE_ACT_PRELU,        /* x > 0 ? x : a x;  params {a} */
+    TXE_ACT_XIELU,        /* params {ap, an, beta, eps}:  x > 0 ? p(ap) x^2 + beta x :
+                             (expm1(min(x, eps)) - x)(beta + p(an)) + beta x */
+    TXE_NACTS
+} txe_activation;
+
+#define TXE_MAX_ACT_PARAMS 4
+
+struct txe_kernels {
+    const char *name; /* "scalar", "avx2" or "avx512" */
+
+    /* y = LN(x + bias + residual), row by row over the last axis:
+     *   LN(v) = (v - mean v) / sqrt(var v + eps) * gamma + beta,  var the mean square
+     * deviation.  x, residual, y [T, C]; bias, gamma, beta [C]; bias and residual may be
+     * NULL (taken as 0).  y may be x or residual.  The mean and the deviations are summed
+     * in f32 in at least 8 interleaved parts; error against exact arithmetic on the same
+     * inputs at most 4e-6 of the largest |y| for ordinary rows. */
+    void (*layernorm)(float *y, const float *x, const float *bias, const float *residual,
+                      const float *gamma, const float *beta, float eps, size_t T,
+                      size_t C);
+
+    /* x = act(x + bias) in place.  x [T, F] with `stride` >= F floats from row to row;
+     * bias [F] or NULL; params: the activation's own, NULL when it has none.  Absolute
+     * error at most 1e-6 * max(1, |exact|). */
+    void (*bias_act)(float *x, const float *bias, size_t T, size_t F, size_t stride,
+                     txe_activation act, const float *params);
+
+    /* Softmax over the first n of each row, in place: x = e / sum e,
+     * e = exp(scale x + mask - max).  x [rows, stride]; mask [rows, mask_stride] is added
+     * after scaling, or NULL; mask_stride may be 0 (one row of mask for all).  A row
+     * whose inputs are all -inf becomes NaN, as the formula says. */
+    void (*softmax)(float *x, size_t rows, size_t n, size_t stride, float scale,
+                    const float *mask, size_t mask_stride);
+
+    /* y[i] = float(x[i]) from IEEE half and from bfloat16 bits; exact, NaN stays NaN
+     * (payload and sign kept, quiet).  y and x must not overlap. */
+    void (*from_f16)(float *y, const uint16_t *x, size_t n);
+    void (*from_bf16)(float *y, const uint16_t *x, size_t n);
+
+    /* y = a + b + c, [n] each; c may be NULL.  Summed as (a + b) + c. */
+    void (*add)(float *y, const float *a, const float *b, const float *c, size_t n);
+};
+
+/* Tables that were compiled in (NULL entries where the compiler's target lacks the set). */
+const struct txe_kernels *txe_kernels_scalar(void);
+const struct txe_kernels *txe_kernels_avx2(void);
+const struct txe_kernels *txe_kernels_avx512(void);
+
+/* *out = the table for `name`, or for the best set of this machine when name is NULL or
+ * "".  TXE_EVALUE when the name is unknown or the machine cannot run it. */
+txe_status txe_kernels_choose(const struct txe_kernels **out, const char *name,
+                              struct txe_error *err);
+
+/* Index of the activation that configuration files call `name`; false when unknown. */
+int txe_activation_find(const char *name, txe_activation *out);
+
+/* How many learnable parameters an activation has (0, prelu 1, xielu 4). */
+size_t txe_activation_nparams(txe_activation act);
+
+#endif

@@ -1,0 +1,8 @@
+#include "python/state.h"
+
+int
+txe_add_files(PyObject *module)
+{
+    (void)module;
+    return 0;
+}

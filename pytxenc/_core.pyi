@@ -1,0 +1,115 @@
+"""The C extension.  Everything here is private to the package: the public API wraps it."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+def get_num_threads() -> int: ...
+def set_num_threads(n: int, /) -> None: ...
+def get_isa() -> str: ...
+
+# ---- tokenizers (ext/python/py_tokenizer.c over ext/text) ----
+
+@final
+class Tokenizer:
+    """An immutable tokenizer pipeline, safe to share between threads.
+
+    `spec` has the schema of a parsed tokenizer.json: "model" (type BPE, WordPiece or
+    Unigram, with "vocab" as dict or list of [piece, score], "merges" as "a b" strings or
+    pairs), "normalizer", "pre_tokenizer", "post_processor", "decoder", "added_tokens";
+    "truncation" and "padding" are ignored (they are arguments of a call here).  An unknown
+    or malformed component is a ValueError naming its path and type.
+    """
+
+    def __new__(cls, spec: Mapping[str, Any]) -> Tokenizer: ...
+    def encode_batch(
+        self,
+        texts: Sequence[str] | Sequence[Sequence[str]],
+        pairs: Sequence[str] | Sequence[Sequence[str]] | None = None,
+        *,
+        pretokenized: bool = False,
+        add_special_tokens: bool = True,
+        truncation: Literal["longest_first", "only_first", "only_second"] | None = None,
+        max_length: int = 0,
+        stride: int = 0,
+        truncation_side: Literal["left", "right"] = "right",
+        split_special_tokens: bool = False,
+        fields: Iterable[str] = (),
+        overflow: bool = False,
+    ) -> dict[str, NDArray[Any]]:
+        """Encode every text (with its pair) into flat arrays; the GIL is released.
+
+        Always present: "ids" int64 [N] and "rows" int64 [R + 1], row r being
+        ids[rows[r]:rows[r + 1]].  With `overflow`, the pieces that truncation cut off
+        follow their text as rows of their own; "sample" int64 [R] tells whose.  `fields`
+        asks for more, each over all N tokens: "type_ids" int64, "special_tokens_mask"
+        int64, "offsets" int64 [N, 2] in code points of the original text ((0, 0) at
+        special tokens), "word_ids" int64 and "sequence_ids" int64 (-1 at special tokens).
+        `max_length` counts special tokens and is used only with `truncation`.
+        ValueError where truncation cannot be done as asked; TypeError/ValueError naming the
+        index of a text that is no str or holds a lone surrogate.
+        """
+    def decode(self, ids: Any, skip_special_tokens: bool = False) -> str:
+        """Text of a 1-D sequence of ids; ids outside the vocabulary add nothing."""
+    def decode_tokens(self, tokens: Sequence[str]) -> str:
+        """Text of token strings, by the same decoder."""
+    def token_to_id(self, token: str, /) -> int | None: ...
+    def id_to_token(self, id: int, /) -> str | None: ...
+    def get_vocab(self, with_added_tokens: bool = True) -> dict[str, int]: ...
+    def get_vocab_size(self, with_added_tokens: bool = True) -> int: ...
+    def num_special_tokens_to_add(self, is_pair: bool = False) -> int: ...
+    def with_added_tokens(self, tokens: Sequence[Mapping[str, Any]]) -> Tokenizer:
+        """A tokenizer sharing this one's model whose whole list of added tokens is `tokens`.
+
+        Each is a mapping as in tokenizer.json: id, content, single_word, lstrip, rstrip,
+        normalized, special.
+        """
+    def with_post_processor(self, spec: Mapping[str, Any] | None) -> Tokenizer:
+        """A tokenizer sharing this one's model with another post-processor."""
+
+def read_sentencepiece(data: bytes, /) -> dict[str, Any]:
+    """Parse a SentencePiece .model: {"pieces": [(piece, score, type)], "model_type": int,
+    "unk_id", "bos_id", "eos_id", "pad_id": int, "precompiled_charsmap": bytes,
+    "add_dummy_prefix", "remove_extra_whitespaces", "escape_whitespaces": bool}.
+    type: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte.
+    ValueError (with the byte offset) when malformed."""
+
+# ---- files (ext/python/py_files.c over ext/io) ----
+
+@final
+class SafeTensors:
+    """A memory-mapped .safetensors file, validated when opened."""
+
+    def __new__(cls, path: str | bytes | os.PathLike[str]) -> SafeTensors: ...
+    @property
+    def metadata(self) -> dict[str, str]: ...
+    @property
+    def nbytes(self) -> int: ...
+    def keys(self) -> list[str]: ...
+    def dtype(self, name: str, /) -> str:
+        """NumPy's name for the stored dtype, "bfloat16" included; KeyError if unknown."""
+    def shape(self, name: str, /) -> tuple[int, ...]: ...
+    def tensor(self, name: str, /) -> NDArray[Any]:
+        """Read-only view of the mapped bytes (bfloat16 as uint16); copied only when the
+        file has it misaligned."""
+    def float32(self, name: str, /) -> NDArray[np.float32]:
+        """The tensor as float32: a view when stored so, else converted."""
+
+def to_float32(array: NDArray[Any], dtype: str, /) -> NDArray[np.float32]:
+    """Convert float16, bfloat16 (given as uint16) or float64 elements to float32."""
+
+# ---- encoders (ext/python/py_encoder.c over ext/model) ----
+
+def encoder_parameters(config: Mapping[str, Any], /) -> list[tuple[str, tuple[int, ...], str]]:
+    """Every parameter of the model that `config` describes, in state-dict order:
+    (name, shape, initialisation).  ValueError when the configuration is impossible."""
+
+@final
+class Encoder:
+    """Weights and forward pass of one model; immutable, safe to share between threads."""
+
+    def __new__(cls, config: Mapping[str, Any], weights: Mapping[str, NDArray[np.float32]]) -> Encoder: ...
+    def forward(self, **inputs: Any) -> dict[str, Any]: ...
