@@ -33,6 +33,7 @@ static struct {
     txe_loop_body body;
     void *context;
     size_t count;
+    size_t max_workers; /* of this loop, the caller among them */
     atomic_size_t next;    /* next index to hand out */
     atomic_size_t running; /* workers that have not finished this round */
 } pool = {.owner = PTHREAD_MUTEX_INITIALIZER,
@@ -136,7 +137,8 @@ worker_main(void *arg)
         seen = atomic_load_explicit(&pool.round, memory_order_acquire);
         if (atomic_load_explicit(&pool.stop, memory_order_relaxed))
             return NULL;
-        run_share(worker);
+        if (worker < pool.max_workers)
+            run_share(worker);
         atomic_fetch_sub_explicit(&pool.running, 1, memory_order_release);
     }
 }
@@ -217,9 +219,9 @@ start_workers(void)
 }
 
 void
-txe_parallel_for(size_t count, txe_loop_body body, void *context)
+txe_parallel_for(size_t count, size_t max_workers, txe_loop_body body, void *context)
 {
-    if (count <= 1 || pthread_mutex_trylock(&pool.owner) != 0) {
+    if (count <= 1 || max_workers <= 1 || pthread_mutex_trylock(&pool.owner) != 0) {
         for (size_t i = 0; i < count; i++)
             body(context, i, 0);
         return;
@@ -229,6 +231,7 @@ txe_parallel_for(size_t count, txe_loop_body body, void *context)
     pool.body = body;
     pool.context = context;
     pool.count = count;
+    pool.max_workers = max_workers;
     atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
     if (pool.nworkers > 0) {
         atomic_store_explicit(&pool.running, pool.nworkers, memory_order_relaxed);

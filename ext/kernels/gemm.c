@@ -84,5 +84,5 @@ txe_linear(float *y, size_t ldy, const float *x, size_t ldx, const float *W, siz
     }
     size_t shares = ((T + p.row_step - 1) / p.row_step) *
                     ((N + p.column_step - 1) / p.column_step);
-    txe_parallel_for(shares, linear_share, &p);
+    txe_parallel_for(shares, nthreads, linear_share, &p);
 }
