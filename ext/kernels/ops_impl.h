@@ -1,6 +1,7 @@
 /* The functions of struct txe_kernels, written once over the vector type of vec_<isa>.h,
- * which the including file has included.  Everything here is static. */
-#include <string.h>
+ * which the including file has included, as it has <math.h>, <string.h>, base/common.h,
+ * kernels.h and coefficients.h: nothing may be included inside a target region.
+ * Everything here is static. */
 
 /* ---- elementary functions ---------------------------------------------------------
  *
