@@ -104,10 +104,12 @@ plan_sequence(struct txe_plan *plan, const struct txe_inputs *in, size_t b, bool
             plan->rows[plan->T] = b * in->S + s;
             plan->positions[plan->T++] = positions[s];
         }
-    if (first && mask != NULL && !mask[0]) {
-        plan->rows[plan->T] = b * in->S;
-        plan->positions[plan->T++] = positions[0];
-    }
+    const bool *wanted = in->wanted != NULL ? in->wanted + b * in->S : NULL;
+    for (size_t s = 0; mask != NULL && s < in->S; s++)
+        if (!mask[s] && ((first && s == 0) || (wanted != NULL && wanted[s]))) {
+            plan->rows[plan->T] = b * in->S + s;
+            plan->positions[plan->T++] = positions[s];
+        }
     sequence->nrows = plan->T - sequence->start;
     sequence->nkeys = nkeys;
     plan->max_keys = TXE_MAX(plan->max_keys, nkeys);

@@ -1,9 +1,9 @@
 /* A padded batch and the plan of the rows that are really computed.
  *
- * Padding is never computed.  The rows of one sequence stand together in the packed
- * arrays [T, ...]: first those that can be attended to (its real tokens, in order), then,
- * at most one, a row that only attends: position 0 when it is padding and its output is
- * asked for (a pooler on a left-padded sequence). */
+ * Padding is not computed.  The rows of one sequence stand together in the packed arrays
+ * [T, ...]: first those that can be attended to (its real tokens, in order), then rows
+ * that only attend: padding whose output is asked for all the same (position 0 of a
+ * left-padded sequence for the pooler; positions with a label). */
 #ifndef TXE_MODEL_BATCH_H
 #define TXE_MODEL_BATCH_H
 
@@ -15,6 +15,7 @@ struct txe_inputs {
     const int64_t *ids;       /* [B, S]; NULL when embeds is given */
     const float *embeds;      /* [B, S, E]; NULL when ids is given */
     const bool *mask;         /* [B, S], true where a token is real; NULL: everywhere */
+    const bool *wanted;       /* [B, S], true where padding must be computed; or NULL */
     const float *bias;        /* added to the scaled attention scores, or NULL: */
     size_t bias_strides[3];   /* element [b, h, q, k] at b, h, q strides + k */
     const int64_t *types;     /* [B, S]; NULL: zeros */

@@ -195,8 +195,8 @@ run_pooler(const struct pass *pass)
     for (size_t b = 0; b < B; b++) {
         const struct txe_sequence *sequence = &pass->plan.sequences[b];
         size_t t = sequence->start;
-        if (pass->plan.rows[t] != b * pass->plan.S) /* position 0 stands last */
-            t += sequence->nrows - 1;
+        if (pass->plan.rows[t] != b * pass->plan.S) /* position 0 is padding */
+            t += sequence->nkeys;
         memcpy(pass->y + b * C, pass->x + t * C, C * sizeof *pass->y);
     }
     txe_linear(pass->outputs->pooled, C, pass->y, C, w->weight, B, C, C);

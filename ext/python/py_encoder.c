@@ -312,7 +312,7 @@ encoder_dealloc(PyObject *object)
 
 /* The arguments of one call, held while C computes with them. */
 struct call {
-    struct txe_array ids, embeds, mask, bias, types, positions;
+    struct txe_array ids, embeds, mask, wanted, bias, types, positions;
     struct txe_inputs inputs;
 };
 
@@ -322,6 +322,7 @@ call_release(struct call *call)
     txe_array_release(&call->ids);
     txe_array_release(&call->embeds);
     txe_array_release(&call->mask);
+    txe_array_release(&call->wanted);
     txe_array_release(&call->bias);
     txe_array_release(&call->types);
     txe_array_release(&call->positions);
@@ -484,15 +485,16 @@ encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     static char *keywords[] = {"input_ids",      "inputs_embeds",        "attention_mask",
                                "attention_bias", "token_type_ids",       "position_ids",
-                               "last_hidden",    "hidden_states",        "attentions",
-                               "pooled",         "logits",               NULL};
+                               "wanted",         "last_hidden",          "hidden_states",
+                               "attentions",     "pooled",               "logits",
+                               NULL};
     const struct txe_encoder *encoder = &((EncoderObject *)object)->encoder;
     const struct txe_config *config = &encoder->config;
     PyObject *ids = Py_None, *embeds = Py_None, *mask = Py_None, *bias = Py_None;
-    PyObject *types = Py_None, *positions = Py_None;
+    PyObject *types = Py_None, *positions = Py_None, *wanted = Py_None;
     struct wanted want = {1, 0, 0, 0, 0};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOOOOppppp:forward", keywords, &ids,
-                                     &embeds, &mask, &bias, &types, &positions,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOOOOOppppp:forward", keywords, &ids,
+                                     &embeds, &mask, &bias, &types, &positions, &wanted,
                                      &want.last_hidden, &want.hidden_states,
                                      &want.attentions, &want.pooled, &want.logits))
         return NULL;
@@ -508,6 +510,7 @@ encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
     struct txe_error err;
     if (read_tokens(&call, ids, embeds, config) < 0 ||
         read_grid(&call.mask, mask, TXE_BOOL, "attention_mask", &call.inputs) < 0 ||
+        read_grid(&call.wanted, wanted, TXE_BOOL, "wanted", &call.inputs) < 0 ||
         read_grid(&call.types, types, TXE_I64, "token_type_ids", &call.inputs) < 0 ||
         read_grid(&call.positions, positions, TXE_I64, "position_ids", &call.inputs) < 0 ||
         read_bias(&call, bias, config) < 0)
@@ -518,6 +521,7 @@ encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
         goto fail;
     }
     call.inputs.mask = call.mask.data;
+    call.inputs.wanted = call.wanted.data;
     call.inputs.types = call.types.data;
     call.inputs.positions = call.positions.data;
     if ((results = PyDict_New()) == NULL ||
@@ -547,12 +551,13 @@ static PyMethodDef encoder_methods[] = {
      PyDoc_STR(
          "forward($self, *, input_ids=None, inputs_embeds=None, attention_mask=None,\n"
          "        attention_bias=None, token_type_ids=None, position_ids=None,\n"
-         "        last_hidden=True, hidden_states=False, attentions=False, pooled=False,\n"
-         "        logits=False)\n--\n\n"
+         "        wanted=None, last_hidden=True, hidden_states=False, attentions=False,\n"
+         "        pooled=False, logits=False)\n--\n\n"
          "Run the model; returns a dict of the float32 arrays asked for.\n\n"
          "input_ids, token_type_ids, position_ids int64 (B, S); inputs_embeds float32\n"
          "(B, S, E); attention_mask bool (B, S); attention_bias float32, broadcast to\n"
-         "(B, H, S, S) and added to the scores.  Rows of padding are zero.  The GIL is\n"
+         "(B, H, S, S) and added to the scores.  Rows of padding are zero, but where\n"
+         "wanted, bool (B, S), is true.  The GIL is\n"
          "released.  IndexError for an id outside its table, ValueError for a wrong shape\n"
          "or too long a sequence.")},
     {NULL, NULL, 0, NULL},
