@@ -379,7 +379,7 @@ kernel_parallel_for(PyObject *Py_UNUSED(module), PyObject *args)
         WRITE(visits.workers, workers_arg, "i", size) < 0)
         goto done;
     Py_BEGIN_ALLOW_THREADS
-    txe_parallel_for(size, visit, &visits);
+    txe_parallel_for(size, txe_threads_get(), visit, &visits);
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
