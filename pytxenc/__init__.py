@@ -8,9 +8,54 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+if TYPE_CHECKING:
+    from . import logging as logging
+    from ._core import get_num_threads as get_num_threads
+    from ._core import set_num_threads as set_num_threads
+    from .compat import install_as_transformers as install_as_transformers
+    from .compat import uninstall_as_transformers as uninstall_as_transformers
+    from .configuration import AlbertConfig as AlbertConfig
+    from .configuration import BertConfig as BertConfig
+    from .configuration import PreTrainedConfig as PreTrainedConfig
+    from .configuration import PretrainedConfig as PretrainedConfig
+    from .configuration import RobertaConfig as RobertaConfig
+    from .configuration import XLMRobertaConfig as XLMRobertaConfig
+    from .environment import show_config as show_config
+    from .modeling import AlbertForMaskedLM as AlbertForMaskedLM
+    from .modeling import AlbertModel as AlbertModel
+    from .modeling import AlbertPreTrainedModel as AlbertPreTrainedModel
+    from .modeling import BertForMaskedLM as BertForMaskedLM
+    from .modeling import BertModel as BertModel
+    from .modeling import BertPreTrainedModel as BertPreTrainedModel
+    from .modeling import PreTrainedModel as PreTrainedModel
+    from .modeling import RobertaForMaskedLM as RobertaForMaskedLM
+    from .modeling import RobertaModel as RobertaModel
+    from .modeling import RobertaPreTrainedModel as RobertaPreTrainedModel
+    from .modeling import XLMRobertaForMaskedLM as XLMRobertaForMaskedLM
+    from .modeling import XLMRobertaModel as XLMRobertaModel
+    from .modeling import XLMRobertaPreTrainedModel as XLMRobertaPreTrainedModel
+    from .outputs import BaseModelOutput as BaseModelOutput
+    from .outputs import BaseModelOutputWithPooling as BaseModelOutputWithPooling
+    from .outputs import (
+        BaseModelOutputWithPoolingAndCrossAttentions as BaseModelOutputWithPoolingAndCrossAttentions,  # noqa: E501
+    )
+    from .outputs import MaskedLMOutput as MaskedLMOutput
+    from .outputs import ModelOutput as ModelOutput
+    from .tensor import Tensor as Tensor
+    from .tokenization import AddedToken as AddedToken
+    from .tokenization import AlbertTokenizer as AlbertTokenizer
+    from .tokenization import AlbertTokenizerFast as AlbertTokenizerFast
+    from .tokenization import BatchEncoding as BatchEncoding
+    from .tokenization import BertTokenizer as BertTokenizer
+    from .tokenization import BertTokenizerFast as BertTokenizerFast
+    from .tokenization import PreTrainedTokenizerBase as PreTrainedTokenizerBase
+    from .tokenization import RobertaTokenizer as RobertaTokenizer
+    from .tokenization import RobertaTokenizerFast as RobertaTokenizerFast
+    from .tokenization import XLMRobertaTokenizer as XLMRobertaTokenizer
+    from .tokenization import XLMRobertaTokenizerFast as XLMRobertaTokenizerFast
+
 _EXPORTS = {
     "compat": ("install_as_transformers", "uninstall_as_transformers"),
-    "config": ("show_config",),
     "configuration": (
         "AlbertConfig",
         "BertConfig",
@@ -19,6 +64,8 @@ _EXPORTS = {
         "RobertaConfig",
         "XLMRobertaConfig",
     ),
+    "environment": ("show_config",),
+    "logging": (),
     "modeling": (
         "AlbertForMaskedLM",
         "AlbertModel",
@@ -59,10 +106,12 @@ _EXPORTS = {
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
-__all__ = sorted(_MODULE_OF)  # noqa: PLE0605
+__all__ = sorted([*_MODULE_OF, "logging"])
 
 
 def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        return importlib.import_module(f".{name}", __name__)
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
@@ -81,7 +130,7 @@ def _load_core() -> None:
     installation finds it here.
     """
     try:
-        from . import _core  # noqa: F401
+        importlib.import_module("._core", __name__)
     except ImportError as error:
         import ctypes
         import importlib.util
@@ -94,7 +143,7 @@ def _load_core() -> None:
         if not libraries or "openblas" not in str(error):
             raise
         ctypes.CDLL(str(libraries[0]))
-        from . import _core  # noqa: F401
+        importlib.import_module("._core", __name__)
 
 
 _load_core()

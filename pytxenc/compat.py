@@ -22,6 +22,7 @@ TRANSFORMERS_VERSION = "5.23.0"
 """The release whose behaviour is followed."""
 
 _NAME = "transformers"
+_LOGGING = "transformers.utils.logging"
 _FAMILIES = {
     "albert": "Albert",
     "bert": "Bert",
@@ -42,6 +43,7 @@ def _submodules() -> dict[str, tuple[tuple[str, ...], str]]:
         "tokenization_utils_fast": (("tokenization",), ""),
         "utils": (("outputs",), "ModelOutput"),
         "utils.generic": (("outputs",), "ModelOutput"),
+        "utils.logging": ((), ""),
     }
     for folder, prefix in _FAMILIES.items():
         parts = {
@@ -61,14 +63,16 @@ _SUBMODULES = _submodules()
 def _names(fullname: str) -> list[str]:
     """Public names that the stand-in module `fullname` takes from us."""
     if fullname == _NAME:
-        return [*pytxenc.__all__, "logging"]
+        return pytxenc.__all__
+    if fullname == _LOGGING:
+        return pytxenc.logging.__all__
     modules, prefix = _SUBMODULES[fullname.removeprefix(f"{_NAME}.")]
     return [n for m in modules for n in pytxenc._EXPORTS[m] if n.startswith(prefix)]
 
 
 def _children(fullname: str) -> list[str]:
     """Names of the modules right below the module `fullname`."""
-    inside = [f"{_NAME}.{n}" for n in [*_SUBMODULES, "utils.logging"]]
+    inside = [f"{_NAME}.{n}" for n in _SUBMODULES]
     return [n.rpartition(".")[2] for n in inside if n.rpartition(".")[0] == fullname]
 
 
@@ -93,7 +97,8 @@ class _StandIn(ModuleType):
             if name in _children(self.__name__):
                 return importlib.import_module(f"{self.__name__}.{name}")
             if name in _names(self.__name__):
-                return getattr(pytxenc, name)
+                source = pytxenc.logging if self.__name__ == _LOGGING else pytxenc
+                return getattr(source, name)
         raise AttributeError(_missing(f"{self.__name__}.{name}"))
 
     def __dir__(self) -> list[str]:
@@ -109,14 +114,12 @@ class _Finder:
         root, _, rest = fullname.partition(".")
         if root != _NAME:
             return None
-        if rest and rest not in _SUBMODULES and rest != "utils.logging":
+        if rest and rest not in _SUBMODULES:
             # Also how `from transformers import X` ends: a package is asked for submodule X.
             raise ImportError(_missing(fullname), name=fullname)
         return ModuleSpec(fullname, self, is_package=True)  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        if spec.name == f"{_NAME}.utils.logging":
-            return importlib.import_module("pytxenc.logging")
         return _StandIn(spec.name, f"pytxenc in the place of {spec.name}.")
 
     def exec_module(self, module: ModuleType) -> None:
