@@ -133,10 +133,10 @@ def _load_core() -> None:
         importlib.import_module("._core", __name__)
     except ImportError as error:
         import ctypes
-        import importlib.util
+        from importlib.util import find_spec
         from pathlib import Path
 
-        spec = importlib.util.find_spec("scipy_openblas32")
+        spec = find_spec("scipy_openblas32")
         libraries = []
         if spec is not None and spec.origin is not None:
             libraries = sorted(Path(spec.origin).parent.glob("lib/libscipy_openblas*"))
