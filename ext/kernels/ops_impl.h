@@ -8,15 +8,21 @@
  * Relative error a few units in the last place over the whole range, unless stated.
  * Polynomials: fit.py. */
 
-#define HORNER(x, c) horner(x, c, sizeof(c) / sizeof((c)[0]))
-
+/* y x^4 + c[3] x^3 + c[2] x^2 + c[1] x + c[0] */
 static inline vf
-horner(vf x, const float *c, size_t count)
+horner4(vf y, vf x, const float *c)
 {
-    vf y = v_set(c[count - 1]);
-    for (size_t i = count - 1; i-- > 0;)
-        y = v_fma(y, x, v_set(c[i]));
-    return y;
+    y = v_fma(y, x, v_set(c[3]));
+    y = v_fma(y, x, v_set(c[2]));
+    y = v_fma(y, x, v_set(c[1]));
+    return v_fma(y, x, v_set(c[0]));
+}
+
+/* The polynomial of the five coefficients c. */
+static inline vf
+polynomial5(vf x, const float *c)
+{
+    return horner4(v_set(c[4]), x, c);
 }
 
 static inline vf
@@ -35,7 +41,7 @@ exp_parts(vf x, vf *power)
     vf r = v_fma(n, v_set(-ln2_high), x);
     r = v_fma(n, v_set(-ln2_low), r);
     *power = n;
-    return v_fma(v_mul(r, r), HORNER(r, EXP_POLY), r);
+    return v_fma(v_mul(r, r), polynomial5(r, EXP_POLY), r);
 }
 
 static inline vf
@@ -71,7 +77,7 @@ static inline vf
 v_tanh(vf x)
 {
     vf s = v_mul(x, x);
-    vf small = v_fma(v_mul(x, s), HORNER(s, TANH_POLY), x);
+    vf small = v_fma(v_mul(x, s), polynomial5(s, TANH_POLY), x);
     vf e = v_exp(v_mul(v_abs(x), v_set(2.0f)));
     vf large = v_sub(v_set(1.0f), v_div(v_set(2.0f), v_add(e, v_set(1.0f))));
     large = v_select(v_greater(v_set(0.0f), x), v_neg(large), large);
@@ -86,7 +92,7 @@ v_softplus(vf x)
     vf e = v_exp(v_neg(v_abs(x)));
     vf a = v_div(e, v_add(e, v_set(2.0f)));
     vf s = v_mul(a, a);
-    vf half_log = v_fma(v_mul(a, s), HORNER(s, ATANH_POLY), a);
+    vf half_log = v_fma(v_mul(a, s), polynomial5(s, ATANH_POLY), a);
     return v_fma(half_log, v_set(2.0f), v_max(v_set(0.0f), x));
 }
 
@@ -103,7 +109,9 @@ v_normal_cdf(vf x)
     vf lost = v_fma(t, t, v_neg(square)); /* 0 without a fused instruction */
     vf e = v_exp(v_mul(square, v_set(-0.5f)));
     e = v_fma(v_mul(e, lost), v_set(-0.5f), e);
-    vf tail = v_mul(v_mul(e, u), HORNER(w, NORMAL_POLY));
+    vf slow = v_fma(v_set(NORMAL_POLY[9]), w, v_set(NORMAL_POLY[8]));
+    slow = horner4(horner4(slow, w, NORMAL_POLY + 4), w, NORMAL_POLY);
+    vf tail = v_mul(v_mul(e, u), slow);
     return v_select(v_greater(x, v_set(0.0f)), v_sub(v_set(1.0f), tail), tail);
 }
 
@@ -227,28 +235,30 @@ xielu(vf x, const vf *p)
     return v_select(v_greater(x, v_set(0.0f)), positive, negative);
 }
 
+/* One row; `whole` and `part` are what act is applied to, at i.  Rows with and without bias
+ * are loops of their own: a test inside keeps compilers from vectorising plain C. */
+#define ACTIVATE(act, whole, part)                                                     \
+    do {                                                                               \
+        size_t i = 0;                                                                  \
+        for (; i + VW <= F; i += VW)                                                   \
+            v_store(x + i, act(whole, p));                                             \
+        if (i < F)                                                                     \
+            v_store_n(x + i, F - i, act(part, p));                                     \
+    } while (0)
+
 #define DEFINE_ROWS(act)                                                               \
     static void rows_##act(float *x, const float *bias, size_t T, size_t F,            \
                            size_t stride, const float *params)                         \
     {                                                                                  \
         vf p[TXE_MAX_ACT_PARAMS];                                                      \
-        for (size_t i = 0; i < TXE_MAX_ACT_PARAMS; i++)                                \
-            p[i] = v_set(params[i]);                                                   \
-        for (size_t t = 0; t < T; t++, x += stride) {                                  \
-            size_t i = 0;                                                              \
-            for (; i + VW <= F; i += VW) {                                             \
-                vf v = v_load(x + i);                                                  \
-                if (bias != NULL)                                                      \
-                    v = v_add(v, v_load(bias + i));                                    \
-                v_store(x + i, act(v, p));                                             \
-            }                                                                          \
-            if (i < F) {                                                               \
-                vf v = v_load_n(x + i, F - i);                                         \
-                if (bias != NULL)                                                      \
-                    v = v_add(v, v_load_n(bias + i, F - i));                           \
-                v_store_n(x + i, F - i, act(v, p));                                    \
-            }                                                                          \
-        }                                                                              \
+        for (size_t k = 0; k < TXE_MAX_ACT_PARAMS; k++)                                \
+            p[k] = v_set(params[k]);                                                   \
+        for (size_t t = 0; t < T; t++, x += stride)                                    \
+            if (bias != NULL)                                                          \
+                ACTIVATE(act, v_add(v_load(x + i), v_load(bias + i)),                  \
+                         v_add(v_load_n(x + i, F - i), v_load_n(bias + i, F - i)));    \
+            else                                                                       \
+                ACTIVATE(act, v_load(x + i), v_load_n(x + i, F - i));                  \
     }
 
 DEFINE_ROWS(linear)

@@ -4,13 +4,12 @@
 #define TXE_KERNELS_VEC_SCALAR_H
 
 #include <math.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 typedef float vf;
-typedef bool vm;
+typedef uint32_t vm; /* all bits or none: selections without a branch vectorise */
 
 #define VW 1   /* elements of a vf */
 #define ACCS 8 /* accumulators of a sum or maximum */
@@ -111,19 +110,6 @@ v_sqrt(vf a)
     return sqrtf(a);
 }
 
-/* b where a comparison with NaN is false: v_max(constant, x) keeps a NaN in x. */
-static inline vf
-v_max(vf a, vf b)
-{
-    return a > b ? a : b;
-}
-
-static inline vf
-v_min(vf a, vf b)
-{
-    return a < b ? a : b;
-}
-
 static inline vf
 v_abs(vf a)
 {
@@ -133,13 +119,26 @@ v_abs(vf a)
 static inline vm
 v_greater(vf a, vf b)
 {
-    return a > b;
+    return (vm)0 - (vm)(a > b);
 }
 
 static inline vf
 v_select(vm mask, vf yes, vf no)
 {
-    return mask ? yes : no;
+    return float_of((bits_of(yes) & mask) | (bits_of(no) & ~mask));
+}
+
+/* b where a comparison with NaN is false: v_max(constant, x) keeps a NaN in x. */
+static inline vf
+v_max(vf a, vf b)
+{
+    return v_select(v_greater(a, b), a, b);
+}
+
+static inline vf
+v_min(vf a, vf b)
+{
+    return v_select(v_greater(b, a), a, b);
 }
 
 /* 1.5 * 2^23: added to a small float it leaves the nearest integer in the low bits. */

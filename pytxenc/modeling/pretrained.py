@@ -14,7 +14,7 @@ from ..arguments import unknown_keyword
 from ..checkpoint import Checkpoint
 from ..configuration import PreTrainedConfig
 from ..outputs import ModelOutput
-from ..tensor import as_tensor, kind_of, to_numpy
+from ..tensor import Kind, kind_of, like, to_numpy
 from .loading import Parameter, Weights, fit_weights, initial_value
 
 # Keywords of transformers' from_pretrained that change nothing here.
@@ -213,22 +213,23 @@ class PreTrainedModel:
         inputs_embeds: Any,
         wanted: NDArray[np.bool_] | None = None,
         **outputs: bool,
-    ) -> tuple[dict[str, Any], str]:
+    ) -> tuple[dict[str, Any], Kind]:
         """Call the C encoder; its results and the kind of tensor the caller uses."""
-        tokens = input_ids if input_ids is not None else inputs_embeds
-        mask, bias = _split_mask(attention_mask)
-        shape = np.shape(tokens)[:2] if tokens is not None else ()
+        ids, embeds = _array("input_ids", input_ids), _array("inputs_embeds", inputs_embeds)
+        tokens = ids if ids is not None else embeds
+        shape = () if tokens is None else tokens.shape[:2]
+        mask, bias = _split_mask(_array("attention_mask", attention_mask))
         results = self._encoder.forward(
-            input_ids=_array(input_ids),
-            inputs_embeds=_array(inputs_embeds),
+            input_ids=ids,
+            inputs_embeds=embeds,
             attention_mask=mask,
             attention_bias=bias,
-            token_type_ids=_spread(token_type_ids, shape),
-            position_ids=_spread(position_ids, shape),
+            token_type_ids=_spread(_array("token_type_ids", token_type_ids), shape),
+            position_ids=_spread(_array("position_ids", position_ids), shape),
             wanted=wanted,
             **outputs,
         )
-        return results, kind_of(tokens)
+        return results, kind_of(input_ids, inputs_embeds)
 
     def _options(self, kwargs: dict[str, Any]) -> tuple[Any, bool, bool]:
         """(output_hidden_states, output_attentions, return_dict) of a call."""
@@ -331,21 +332,30 @@ def _check_dtype(dtype: Any) -> None:
         raise ValueError(f"dtype={dtype!r} is not supported: models compute in float32")
 
 
-def _array(value: Any) -> NDArray[Any] | None:
-    return None if value is None else to_numpy(value)
+def _array(what: str, value: Any) -> NDArray[Any] | None:
+    """The argument as an array; a ragged list is a ValueError that names it."""
+    if value is None:
+        return None
+    try:
+        return to_numpy(value)
+    except ValueError:
+        raise ValueError(
+            f"{what}: the rows have different lengths; pad them, for example with "
+            "tokenizer(..., padding=True)"
+        ) from None
 
 
-def _spread(value: Any, shape: tuple[int, ...]) -> NDArray[Any] | None:
+def _spread(array: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[Any] | None:
     """The array, one row repeated over the batch."""
-    array = _array(value)
     if array is not None and len(shape) == 2 and array.shape == (1, shape[1]) != shape:
         array = np.broadcast_to(array, shape)
     return array
 
 
-def _split_mask(attention_mask: Any) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
+def _split_mask(
+    mask: NDArray[Any] | None,
+) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
     """A mask as (bool (batch, length), None) or (None, float32 four-dimensional)."""
-    mask = _array(attention_mask)
     if mask is None:
         return None, None
     if mask.ndim != 4:
@@ -361,18 +371,16 @@ def _split_mask(attention_mask: Any) -> tuple[NDArray[Any] | None, NDArray[Any] 
 
 
 def finish(
-    output: type[ModelOutput], as_dict: bool, kind: str, **values: Any
+    output: type[ModelOutput], as_dict: bool, kind: Kind, **values: Any
 ) -> ModelOutput | tuple[Any, ...]:
     """The results as an output object or a tuple, in the caller's kind of tensor."""
-    wrapped = {
-        name: tuple(None if v is None else as_tensor(v, kind) for v in value)
-        if isinstance(value, tuple)
-        else None
-        if value is None
-        else as_tensor(value, kind)
-        for name, value in values.items()
-    }
-    result = output(**wrapped)
+
+    def wrap(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(wrap(item) for item in value)
+        return None if value is None else like(value, kind)
+
+    result = output(**{name: wrap(value) for name, value in values.items()})
     return result if as_dict else result.to_tuple()
 
 
