@@ -119,7 +119,7 @@ def main():
         print(f"\n/* {formula}; error {mp.nstr(error, 2)} */")
         print(f"static const float {name}_POLY[] = {{")
         for value in c:
-            print(f"    {float(value).hex()}f,")
+            print(f"    {float(value).hex().replace('0000000p', 'p')}f,")
         print("};")
     print("\n#endif")
 

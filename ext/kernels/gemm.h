@@ -1,4 +1,6 @@
-/* Matrix products.  gemm.c is the only file that calls BLAS. */
+/* Matrix products.  gemm.c is the only file that calls BLAS.  Row strides are at least the
+ * length of a row and at most INT_MAX; the other sizes are any, 0 included (K = 0 gives
+ * zeros). */
 #ifndef TXE_KERNELS_GEMM_H
 #define TXE_KERNELS_GEMM_H
 

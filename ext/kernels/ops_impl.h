@@ -398,7 +398,8 @@ layernorm(float *y, const float *x, const float *bias, const float *residual,
             squares[0] = v_fma(d, d, squares[0]);
         }
         const float rest = sum_of(sums) / count;
-        const float variance = sum_of(squares) / count - rest * rest;
+        const float square = sum_of(squares) / count - rest * rest;
+        const float variance = TXE_MAX(square, 0.0f);
         const float scale = 1.0f / sqrtf(variance + eps);
         const float offset = -rest * scale;
 
