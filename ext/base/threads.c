@@ -1,11 +1,11 @@
 /* The thread pool: see threads.h.
  *
- * `round` is odd while a loop is open to workers and even between loops.  Workers wait for
- * an odd round that they have not seen, first spinning, then asleep on a condition variable.
- * A loop publishes its body, opens a round, takes part itself until no index is left, closes
- * the round, and waits for the workers that are inside; one that comes too late finds the
- * round closed, and nobody waits for it.  Indices are handed out by an atomic counter, so an
- * uneven loop balances itself. */
+ * `round` is odd while a loop is open to workers and even between loops.  Workers wait
+ * for an odd round that they have not seen, first spinning, then asleep on a condition
+ * variable. A loop publishes its body, opens a round, takes part itself until no index
+ * is left, closes the round, and waits for the workers that are inside; one that comes
+ * too late finds the round closed, and nobody waits for it.  Indices are handed out by
+ * an atomic counter, so an uneven loop balances itself. */
 #define _GNU_SOURCE
 #include "base/threads.h"
 
@@ -20,7 +20,8 @@
 
 #include "base/common.h"
 
-#define SPINS 2000 /* about 20-60 us, longer than the gap between two loops of a forward */
+/* About 20-60 us, longer than the gap between two loops of a forward pass. */
+#define SPINS 2000
 
 static struct {
     pthread_mutex_t owner; /* held by the thread whose loop is running */
@@ -49,7 +50,7 @@ relax(void)
 #endif
 }
 
-/* Processors that a cgroup v2 or v1 quota allows, rounded up; 0 when there is no quota. */
+/* Processors that a cgroup's (v2 or v1) quota allows, rounded up; 0 without a quota. */
 static size_t
 cgroup_quota(void)
 {
@@ -144,8 +145,8 @@ worker_main(void *arg)
             pthread_mutex_unlock(&pool.mutex);
         }
         seen = round;
-        /* Either the caller, having closed the round, sees us inside, or we see it closed:
-         * both sides write first and read then, in the one order of seq_cst. */
+        /* Either the caller, having closed the round, sees us inside, or we see it
+         * closed: both sides write first and read then, in the one order of seq_cst. */
         atomic_fetch_add(&pool.inside, 1);
         bool entered = atomic_load(&pool.round) == seen;
         bool stop = entered && pool.stop;
@@ -243,7 +244,8 @@ start_workers(void)
         uintptr_t worker = pool.nworkers + 1;
         if (pthread_create(&pool.workers[pool.nworkers], NULL, worker_main,
                            (void *)worker) != 0) {
-            atomic_store(&pool.nthreads, pool.nworkers + 1); /* all there are to be had */
+            /* These are all there are to be had. */
+            atomic_store(&pool.nthreads, pool.nworkers + 1);
             break;
         }
         pool.nworkers++;
@@ -279,7 +281,7 @@ txe_threads_get(void)
     size_t n = atomic_load_explicit(&pool.nthreads, memory_order_relaxed);
     if (n == 0) {
         size_t chosen = default_threads();
-        /* Another thread may have set a number in the meantime: then that one stands. */
+        /* Another thread may have set a number meanwhile: then that one stands. */
         if (atomic_compare_exchange_strong(&pool.nthreads, &n, chosen))
             n = chosen;
     }

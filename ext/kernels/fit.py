@@ -113,6 +113,7 @@ def main():
     """Print the header."""
     print("/* Written by fit.py; do not edit.  Lowest coefficient first; the error stated is")
     print(" * relative, of the whole formula, before rounding in its evaluation. */")
+    print("/* clang-format off */")
     print("#ifndef TXE_KERNELS_COEFFICIENTS_H\n#define TXE_KERNELS_COEFFICIENTS_H")
     for name, formula, function, lo, hi, degree, fixed in FITS:
         c, error = fit(function, lo, hi, degree, fixed)

@@ -1,7 +1,7 @@
 /* Matrix products through OpenBLAS: see gemm.h.
  *
- * OpenBLAS computes on one thread; the split over threads is ours.  Its interface counts
- * in int, so a product that exceeds that is cut into blocks. */
+ * OpenBLAS computes on one thread; the split over threads is ours.  Its interface
+ * counts in int, so a product that exceeds that is cut into blocks. */
 #include "kernels/gemm.h"
 
 #include <limits.h>
@@ -64,8 +64,8 @@ linear_share(void *context, size_t index, size_t worker)
     size_t t = index % row_shares * p->row_step;
     size_t n = index / row_shares * p->column_step;
     txe_gemm1(p->y + t * p->ldy + n, p->ldy, p->x + t * p->ldx, p->ldx, p->W + n * p->K,
-              p->K, 1, TXE_MIN(p->row_step, p->T - t), TXE_MIN(p->column_step, p->N - n),
-              p->K);
+              p->K, 1, TXE_MIN(p->row_step, p->T - t),
+              TXE_MIN(p->column_step, p->N - n), p->K);
 }
 
 static size_t
@@ -92,7 +92,7 @@ txe_linear(float *y, size_t ldy, const float *x, size_t ldx, const float *W, siz
         else
             p.column_step = share(N, nthreads, COLUMN_UNIT);
     }
-    size_t shares = ((T + p.row_step - 1) / p.row_step) *
-                    ((N + p.column_step - 1) / p.column_step);
+    size_t shares =
+        ((T + p.row_step - 1) / p.row_step) * ((N + p.column_step - 1) / p.column_step);
     txe_parallel_for(shares, linear_share, &p);
 }

@@ -1,9 +1,9 @@
-/* The functions of struct txe_kernels, written once over the vector type of vec_<isa>.h,
- * which the including file has included, as it has <math.h>, <string.h>, base/common.h,
- * kernels.h and coefficients.h: nothing may be included inside a target region.
- * Everything here is static. */
+/* The functions of struct txe_kernels, written once over the vector type of
+ * vec_<isa>.h, which the including file has included, as it has <math.h>, <string.h>,
+ * base/common.h, kernels.h and coefficients.h: nothing may be included inside a target
+ * region. Everything here is static. */
 
-/* ---- elementary functions ---------------------------------------------------------
+/* ---- elementary functions ----
  *
  * Relative error a few units in the last place over the whole range, unless stated.
  * Polynomials: fit.py. */
@@ -115,7 +115,7 @@ v_normal_cdf(vf x)
     return v_select(v_greater(x, v_set(0.0f)), v_sub(v_set(1.0f), tail), tail);
 }
 
-/* ---- activations: p as bias_act prepared it ---------------------------------------- */
+/* ---- activations: p as bias_act prepared it ---- */
 
 static inline vf
 linear(vf x, const vf *p)
@@ -235,30 +235,30 @@ xielu(vf x, const vf *p)
     return v_select(v_greater(x, v_set(0.0f)), positive, negative);
 }
 
-/* One row; `whole` and `part` are what act is applied to, at i.  Rows with and without bias
- * are loops of their own: a test inside keeps compilers from vectorising plain C. */
-#define ACTIVATE(act, whole, part)                                                     \
-    do {                                                                               \
-        size_t i = 0;                                                                  \
-        for (; i + VW <= F; i += VW)                                                   \
-            v_store(x + i, act(whole, p));                                             \
-        if (i < F)                                                                     \
-            v_store_n(x + i, F - i, act(part, p));                                     \
+/* One row; `whole` and `part` are what act is applied to, at i.  Rows with and without
+ * bias are loops of their own: a test inside keeps compilers from vectorising C. */
+#define ACTIVATE(act, whole, part)                 \
+    do {                                           \
+        size_t i = 0;                              \
+        for (; i + VW <= F; i += VW)               \
+            v_store(x + i, act(whole, p));         \
+        if (i < F)                                 \
+            v_store_n(x + i, F - i, act(part, p)); \
     } while (0)
 
-#define DEFINE_ROWS(act)                                                               \
-    static void rows_##act(float *x, const float *bias, size_t T, size_t F,            \
-                           size_t stride, const float *params)                         \
-    {                                                                                  \
-        vf p[TXE_MAX_ACT_PARAMS];                                                      \
-        for (size_t k = 0; k < TXE_MAX_ACT_PARAMS; k++)                                \
-            p[k] = v_set(params[k]);                                                   \
-        for (size_t t = 0; t < T; t++, x += stride)                                    \
-            if (bias != NULL)                                                          \
-                ACTIVATE(act, v_add(v_load(x + i), v_load(bias + i)),                  \
-                         v_add(v_load_n(x + i, F - i), v_load_n(bias + i, F - i)));    \
-            else                                                                       \
-                ACTIVATE(act, v_load(x + i), v_load_n(x + i, F - i));                  \
+#define DEFINE_ROWS(act)                                                            \
+    static void rows_##act(float *x, const float *bias, size_t T, size_t F,         \
+                           size_t stride, const float *params)                      \
+    {                                                                               \
+        vf p[TXE_MAX_ACT_PARAMS];                                                   \
+        for (size_t k = 0; k < TXE_MAX_ACT_PARAMS; k++)                             \
+            p[k] = v_set(params[k]);                                                \
+        for (size_t t = 0; t < T; t++, x += stride)                                 \
+            if (bias != NULL)                                                       \
+                ACTIVATE(act, v_add(v_load(x + i), v_load(bias + i)),               \
+                         v_add(v_load_n(x + i, F - i), v_load_n(bias + i, F - i))); \
+            else                                                                    \
+                ACTIVATE(act, v_load(x + i), v_load_n(x + i, F - i));               \
     }
 
 DEFINE_ROWS(linear)
@@ -285,15 +285,24 @@ bias_act(float *x, const float *bias, size_t T, size_t F, size_t stride,
 {
     static void (*const rows[TXE_NACTS])(float *, const float *, size_t, size_t, size_t,
                                          const float *) = {
-        [TXE_ACT_LINEAR] = rows_linear,         [TXE_ACT_GELU] = rows_gelu,
-        [TXE_ACT_GELU_TANH] = rows_gelu_tanh,   [TXE_ACT_GELU_10] = rows_gelu_10,
-        [TXE_ACT_QUICK_GELU] = rows_quick_gelu, [TXE_ACT_RELU] = rows_relu,
-        [TXE_ACT_RELU2] = rows_relu2,           [TXE_ACT_RELU6] = rows_relu6,
-        [TXE_ACT_LEAKY_RELU] = rows_prelu,      [TXE_ACT_SILU] = rows_silu,
-        [TXE_ACT_TANH] = rows_tanh_act,         [TXE_ACT_SIGMOID] = rows_sigmoid,
-        [TXE_ACT_MISH] = rows_mish,             [TXE_ACT_LAPLACE] = rows_laplace,
-        [TXE_ACT_HARDSWISH] = rows_hardswish,   [TXE_ACT_PRELU] = rows_prelu,
-        [TXE_ACT_XIELU] = rows_xielu,           [TXE_ACT_SQRTSOFTPLUS] = rows_sqrtsoftplus,
+        [TXE_ACT_LINEAR] = rows_linear,
+        [TXE_ACT_GELU] = rows_gelu,
+        [TXE_ACT_GELU_TANH] = rows_gelu_tanh,
+        [TXE_ACT_GELU_10] = rows_gelu_10,
+        [TXE_ACT_QUICK_GELU] = rows_quick_gelu,
+        [TXE_ACT_RELU] = rows_relu,
+        [TXE_ACT_RELU2] = rows_relu2,
+        [TXE_ACT_RELU6] = rows_relu6,
+        [TXE_ACT_LEAKY_RELU] = rows_prelu,
+        [TXE_ACT_SILU] = rows_silu,
+        [TXE_ACT_TANH] = rows_tanh_act,
+        [TXE_ACT_SIGMOID] = rows_sigmoid,
+        [TXE_ACT_MISH] = rows_mish,
+        [TXE_ACT_LAPLACE] = rows_laplace,
+        [TXE_ACT_HARDSWISH] = rows_hardswish,
+        [TXE_ACT_PRELU] = rows_prelu,
+        [TXE_ACT_XIELU] = rows_xielu,
+        [TXE_ACT_SQRTSOFTPLUS] = rows_sqrtsoftplus,
     };
     float p[TXE_MAX_ACT_PARAMS] = {0.01f}; /* of leaky_relu */
     if (act == TXE_ACT_LINEAR && bias == NULL)
@@ -309,7 +318,7 @@ bias_act(float *x, const float *bias, size_t T, size_t F, size_t stride,
     rows[act](x, bias, T, F, stride, p);
 }
 
-/* ---- rows ---------------------------------------------------------------------------
+/* ---- rows ----
  *
  * Sums and maxima run in ACCS vectors, so that neither rounding nor the latency of one
  * chain of additions counts. */
@@ -378,8 +387,9 @@ layernorm(float *y, const float *x, const float *bias, const float *residual,
         const float mean = layernorm_sum(y, x, bias, residual, C) / count;
         const float *v = bias != NULL || residual != NULL ? y : x;
 
-        /* Deviations from a rounded mean do not quite sum to 0; what they sum to corrects
-         * mean and variance, which matters where the mean is far larger than they are. */
+        /* Deviations from a rounded mean do not quite sum to 0; what they sum to
+         * corrects mean and variance, which matters where the mean is far larger than
+         * they are. */
         vf sums[ACCS], squares[ACCS];
         for (size_t k = 0; k < ACCS; k++)
             sums[k] = squares[k] = v_set(0.0f);
@@ -503,19 +513,19 @@ add(float *y, const float *a, const float *b, const float *c, size_t n)
     }
 }
 
-/* ---- conversions -------------------------------------------------------------------- */
+/* ---- conversions ---- */
 
-#define DEFINE_CONVERSION(name, v_load_16)                                             \
-    static void name(float *y, const uint16_t *x, size_t n)                            \
-    {                                                                                  \
-        size_t i = 0;                                                                  \
-        for (; i + VW <= n; i += VW)                                                   \
-            v_store(y + i, v_load_16(x + i));                                          \
-        if (i < n) {                                                                   \
-            uint16_t last[VW] = {0};                                                   \
-            memcpy(last, x + i, (n - i) * sizeof last[0]);                             \
-            v_store_n(y + i, n - i, v_load_16(last));                                  \
-        }                                                                              \
+#define DEFINE_CONVERSION(name, v_load_16)                  \
+    static void name(float *y, const uint16_t *x, size_t n) \
+    {                                                       \
+        size_t i = 0;                                       \
+        for (; i + VW <= n; i += VW)                        \
+            v_store(y + i, v_load_16(x + i));               \
+        if (i < n) {                                        \
+            uint16_t last[VW] = {0};                        \
+            memcpy(last, x + i, (n - i) * sizeof last[0]);  \
+            v_store_n(y + i, n - i, v_load_16(last));       \
+        }                                                   \
     }
 
 DEFINE_CONVERSION(from_f16, v_load_f16)

@@ -1,5 +1,5 @@
-/* The vector type of ops_impl.h over AVX2, FMA and F16C: meanings as in vec_scalar.h.  Include it inside
- * the target region, <immintrin.h> before it. */
+/* The vector type of ops_impl.h over AVX2, FMA and F16C: meanings as in vec_scalar.h.
+ * Include it inside the target region, <immintrin.h> before it. */
 #ifndef TXE_KERNELS_VEC_AVX2_H
 #define TXE_KERNELS_VEC_AVX2_H
 
@@ -169,7 +169,8 @@ v_load_f16(const uint16_t *p)
 static inline vf
 v_load_bf16(const uint16_t *p)
 {
-    __m256i low = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+    __m256i low =
+        _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
     vf v = _mm256_castsi256_ps(_mm256_slli_epi32(low, 16));
     vf quiet = _mm256_castsi256_ps(_mm256_set1_epi32(0x00400000));
     return _mm256_or_ps(v, _mm256_and_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q), quiet));

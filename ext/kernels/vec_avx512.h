@@ -1,5 +1,5 @@
-/* The vector type of ops_impl.h over AVX-512 (F, BW, CD, DQ, VL): meanings as in vec_scalar.h.  Include it inside
- * the target region, <immintrin.h> before it. */
+/* The vector type of ops_impl.h over AVX-512 (F, BW, CD, DQ, VL): meanings as in
+ * vec_scalar.h.  Include it inside the target region, <immintrin.h> before it. */
 #ifndef TXE_KERNELS_VEC_AVX512_H
 #define TXE_KERNELS_VEC_AVX512_H
 

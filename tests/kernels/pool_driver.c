@@ -1,5 +1,6 @@
-/* Loops of several threads on the pool while its size changes and children are forked: a
- * program of its own for ThreadSanitizer.  Exit status 0 when every index ran once. */
+/* Loops of several threads on the pool while its size changes and children are forked:
+ * a program of its own for ThreadSanitizer.  Exit status 0 when every index ran once.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <stdio.h>
@@ -30,7 +31,8 @@ run(size_t count)
     txe_parallel_for(count, visit, &loop);
     for (size_t i = 0; i < MAX_COUNT; i++)
         if (loop.counts[i] != (i < count)) {
-            fprintf(stderr, "index %zu of %zu ran %d times\n", i, count, loop.counts[i]);
+            fprintf(stderr, "index %zu of %zu ran %d times\n", i, count,
+                    loop.counts[i]);
             return 1;
         }
     return 0;
@@ -63,7 +65,8 @@ main(void)
         pthread_join(threads[i], &result);
         failures += (size_t)result;
     }
-    txe_threads_set(1); /* no thread besides this one: the sanitizer wants it so at fork */
+    txe_threads_set(
+        1); /* no thread besides this one: the sanitizer wants it so at fork */
     pid_t child = fork();
     if (child == 0)
         _exit(run(MAX_COUNT));
