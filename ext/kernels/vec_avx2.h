@@ -41,10 +41,23 @@ v_load_n(const float *p, size_t n)
     return _mm256_maskload_ps(p, first_n(n));
 }
 
+/* In pieces, as a masked store is slow and delays loads of what lies behind it. */
 static inline void
 v_store_n(float *p, size_t n, vf v)
 {
-    _mm256_maskstore_ps(p, first_n(n), v);
+    __m128 part = _mm256_castps256_ps128(v);
+    if (n & 4) {
+        _mm_storeu_ps(p, part);
+        part = _mm256_extractf128_ps(v, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)(void *)p, part);
+        part = _mm_movehl_ps(part, part);
+        p += 2;
+    }
+    if (n & 1)
+        _mm_store_ss(p, part);
 }
 
 static inline vf
