@@ -286,8 +286,9 @@ class PreTrainedTokenizerBase(Calls):
         if isinstance(new_tokens, (str, AddedToken)):
             new_tokens = [new_tokens]
         tokens = []
-        for token in new_tokens:
-            if isinstance(check_token("a new token", token), AddedToken):
+        for given in new_tokens:
+            token = check_token("a new token", given)
+            if isinstance(token, AddedToken):
                 tokens.append(token.copy(special=special_tokens or token.special))
             else:
                 tokens.append(AddedToken(token, special=special_tokens))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
@@ -146,7 +147,7 @@ def _row_lists(flat: NDArray[Any], starts: NDArray[np.int64]) -> list[list[Any]]
     if flat.ndim == 2:
         items = [tuple(item) for item in items]
     bounds = starts.tolist()
-    return [items[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [items[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 class Calls(SpecialTokens):
@@ -306,13 +307,13 @@ class Calls(SpecialTokens):
         )
         if max_length is not None and options.padding is False and options.truncation is None:
             truncation = "longest_first"
-        if options.padding is True and max_length is not None and truncation is None:
-            if options.verbose:
-                warnings.warn(
-                    "max_length is ignored with padding=True and no truncation; to pad to it use"
-                    " padding='max_length'",
-                    stacklevel=4,
-                )
+        ignored = options.padding is True and max_length is not None and truncation is None
+        if ignored and options.verbose:
+            warnings.warn(
+                "max_length is ignored with padding=True and no truncation; to pad to it use"
+                " padding='max_length'",
+                stacklevel=4,
+            )
         if max_length is None and (padding == "max_length" or truncation is not None):
             if self.model_max_length <= LARGE_INTEGER:
                 max_length = self.model_max_length

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, overload
 
@@ -257,8 +258,7 @@ class Encodings(Sequence[Encoding]):
             )
         fields, starts = pad_fields(arrays, padding)
         every = [
-            self._row(fields, int(start), int(end))
-            for start, end in zip(starts, starts[1:], strict=False)
+            self._row(fields, int(start), int(end)) for start, end in itertools.pairwise(starts)
         ]
         ends = [*main[1:].tolist(), len(every)]
         for first, end in zip(main.tolist(), ends, strict=True):

@@ -92,7 +92,7 @@ def load_arguments(
                 f"{name_or_path} is a single file, but this tokenizer needs"
                 f" {' and '.join(named.values())}: pass the directory that holds them"
             )
-        return {key: name_or_path for key in named}, {}
+        return dict.fromkeys(named, name_or_path), {}
     source = hub.Source(name_or_path, **hub_options)
     files = source.files([CONFIG_FILE, TOKENIZER_FILE, SPECIAL_TOKENS_FILE, ADDED_TOKENS_FILE])
     if TOKENIZER_FILE not in files:

@@ -206,11 +206,13 @@ class SpecialTokens:
                 raise ValueError(
                     f"extra_special_tokens must be a list of tokens, not {type(extra).__name__}"
                 )
-            tokens = [_special("extra_special_tokens", token) for token in extra]
+            tokens: list[str | AddedToken] = [
+                _special("extra_special_tokens", token) for token in extra
+            ]
             if not replace_extra_special_tokens:
                 present = self.extra_special_tokens
-                tokens = extras + [t for t in tokens if t.content not in present]
-            extras = list(tokens) or extras
+                tokens = extras + [t for t in tokens if str(t) not in present]
+            extras = [*tokens] or extras
             new += [t for t in extras if isinstance(t, AddedToken)]
         count = self.add_tokens(new, special_tokens=True)
         self._special_tokens = {**self._special_tokens, **dict(zip(named, new, strict=False))}
@@ -219,6 +221,7 @@ class SpecialTokens:
 
 
 def _special(name: str, value: Any) -> AddedToken:
-    if isinstance(check_token(name, value), AddedToken):
-        return value.copy(special=True)
-    return AddedToken(value, normalized=False, special=True)
+    token = check_token(name, value)
+    if isinstance(token, AddedToken):
+        return token.copy(special=True)
+    return AddedToken(token, normalized=False, special=True)
