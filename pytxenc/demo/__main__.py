@@ -21,6 +21,7 @@ def main() -> int:
         f"pytxenc {config['pytxenc']}: {config['instruction set']} kernels, "
         f"{config['threads']} threads, OpenBLAS for {config['OpenBLAS core']}"
     )
+    pytxenc.logging.set_verbosity_error()
     report = Report()
     parts: list[Callable[[Report], None]] = [sentences.run, reactions.run, antibodies.run]
     for part in parts:

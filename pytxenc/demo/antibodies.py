@@ -11,7 +11,7 @@ CHAINS = {
         "heavy chain",
         "**QLV*SGVEVKKPGASVKVSCKASGYTFTNYYMYWVRQAPGQGLEWMGGINPSNGGTNFNEKFKNRVTLTTDSSTTTAYMELKSLQFDDTA"
         "VYYCARRDYRFDMGFDYWGQGTTVTVSS",
-        "QVE",
+        "QVQ",
     ),
     "vl": (
         "light chain",

