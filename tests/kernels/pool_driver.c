@@ -57,7 +57,7 @@ main(void)
         if (pthread_create(&threads[i], NULL, caller, (void *)i) != 0)
             return 1;
     for (size_t i = 0; i < 40; i++) {
-        txe_threads_set(i % 4 + 1);
+        txe_threads_set(i % 8 + 1);
         failures += (size_t)run(i);
     }
     for (size_t i = 0; i < 3; i++) {
