@@ -1,0 +1,220 @@
+"""Where the files of a model come from: a local directory, or a repository on the Hugging Face hub.
+
+A local directory never touches the network and never imports huggingface_hub, which is slow to
+import; the hub's cache, tokens, endpoint and offline switches are huggingface_hub's own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+class Source:
+    """The files of one model, looked for by name.
+
+    All files of a hub repository come from one commit: the first look-up turns `revision` into
+    it.  Only files that are asked for are downloaded.
+    """
+
+    def __init__(
+        self,
+        name_or_path: str | os.PathLike[str],
+        *,
+        cache_dir: str | os.PathLike[str] | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+        token: str | bool | None = None,
+        revision: str | None = "main",
+        subfolder: str = "",
+    ) -> None:
+        """Choose between a local directory, which wins, and a name on the hub.
+
+        The path of a file stands for the directory it is in.  OSError when `name_or_path` is
+        neither a directory nor anything that could be a name on the hub.
+        """
+        self.name = os.fspath(name_or_path)
+        self.directory: Path | None = None
+        self._subfolder = _check_relative(subfolder) if subfolder else PurePosixPath()
+        self._cache_dir = os.fspath(cache_dir) if cache_dir is not None else None
+        self._force_download = force_download
+        self._local_files_only = local_files_only
+        self._token = token
+        self._revision = revision or "main"
+        self._unreachable: str | None = None
+        self._found: dict[str, Path | None] = {}
+        path = Path(self.name)
+        if path.is_dir():
+            self.directory = path / self._subfolder
+        elif path.is_file():
+            self.directory = path.parent / self._subfolder
+        elif not _REPOSITORY.fullmatch(self.name) or ".." in self.name or "--" in self.name:
+            raise OSError(
+                f"{self.name!r} is not a directory here, and not a name on the hub either (those "
+                "look like 'roberta-base' or 'organisation/model'); check the path"
+            )
+
+    def find(self, filename: str) -> Path | None:
+        """Local path of a file, downloaded if need be; None when the source has no such file.
+
+        OSError when the hub cannot tell: unreachable, offline and never downloaded, no such
+        repository or revision, no access, a download that failed.
+        """
+        relative = str(self._subfolder / _check_relative(filename))
+        if self.directory is not None:
+            path = self.directory / filename
+            return path if path.is_file() else None
+        if relative not in self._found:
+            self._found[relative] = self._find_on_hub(relative)
+        return self._found[relative]
+
+    def files(self, filenames: Iterable[str]) -> dict[str, Path]:
+        """Those of the files that exist."""
+        found = {name: self.find(name) for name in filenames}
+        return {name: path for name, path in found.items() if path is not None}
+
+    def first(self, candidates: Iterable[str]) -> Path | None:
+        """The first of the files that exists; those after it are not looked for."""
+        for name in candidates:
+            path = self.find(name)
+            if path is not None:
+                return path
+        return None
+
+    def missing(self, filenames: Sequence[str]) -> OSError:
+        """The error to raise when none of the files exists."""
+        names = filenames[0] if len(filenames) == 1 else "any of " + ", ".join(filenames)
+        if self.directory is not None:
+            return OSError(f"{self.directory}: no {names} in this directory")
+        message = f"{self.name}: no {names} at revision {self._revision}"
+        if self._subfolder.parts:
+            message += f" in folder {self._subfolder}"
+        if self._unreachable:
+            message += f" in the cache ({self._unreachable}, so only the cache was searched)"
+        return OSError(message)
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that hub files come from, once one has been looked for."""
+        return self._revision if _COMMIT.fullmatch(self._revision) else None
+
+    def _find_on_hub(self, filename: str) -> Path | None:
+        import huggingface_hub as hub
+        from huggingface_hub import errors
+
+        where = f"{self.name} (revision {self._revision})"
+        if self.commit and not self._force_download:
+            cached = hub.try_to_load_from_cache(
+                self.name, filename, cache_dir=self._cache_dir, revision=self._revision
+            )
+            if cached is not None:
+                return Path(cached) if isinstance(cached, str) else None
+        try:
+            path = Path(
+                hub.hf_hub_download(
+                    self.name,
+                    filename,
+                    revision=self._revision,
+                    cache_dir=self._cache_dir,
+                    force_download=self._force_download,
+                    token=self._token,
+                    local_files_only=self._local_files_only,
+                )
+            )
+        except errors.LocalEntryNotFoundError as error:
+            self._fall_back(hub, where, error)
+            return None
+        except errors.EntryNotFoundError as error:
+            self._note_commit(_commit_of(error))
+            return None
+        except errors.GatedRepoError as error:
+            raise OSError(
+                f"{where}: access to this repository must be granted: ask for it at "
+                f"{hub.constants.ENDPOINT}/{self.name}, then pass token= or run `hf auth login`"
+            ) from error
+        except errors.RepositoryNotFoundError as error:
+            raise OSError(
+                f"{where}: not a directory here, and the hub knows no repository of that name, "
+                "or it is private: check the name; for a private one pass token= or run "
+                "`hf auth login`"
+            ) from error
+        except errors.RevisionNotFoundError as error:
+            raise OSError(
+                f"{self.name}: has no branch, tag or commit {self._revision!r}; see "
+                f"{hub.constants.ENDPOINT}/{self.name}/commits"
+            ) from error
+        except Exception as error:  # whatever the HTTP library and the file system may raise
+            raise OSError(f"{where}: could not get {filename}: {_summary(error)}") from error
+        self._note_commit(path.parents[len(PurePosixPath(filename).parts) - 1].name)
+        return path
+
+    def _fall_back(self, hub: Any, where: str, error: Exception) -> None:
+        """After the hub gave no answer: go on with the cache if it knows this repository."""
+        if self._local_files_only:
+            self._unreachable = "local_files_only"
+        elif hub.constants.HF_HUB_OFFLINE:
+            self._unreachable = "offline mode is on"
+        else:
+            self._unreachable = f"{hub.constants.ENDPOINT} did not answer"
+        cache = Path(self._cache_dir or hub.constants.HF_HUB_CACHE)
+        repository = cache / ("models--" + self.name.replace("/", "--"))
+        revision = self._revision
+        if not self.commit:
+            try:
+                revision = (repository / "refs" / revision).read_text().strip()
+            except (OSError, ValueError):
+                revision = ""
+        if revision and (repository / "snapshots" / revision).is_dir():
+            self._local_files_only = True  # asking again would only wait again
+            self._note_commit(revision)
+        else:
+            raise OSError(
+                f"{where}: not a directory here, not in the cache {cache}, and the hub could not "
+                f"be asked ({self._unreachable}): check the connection, or download it where there "
+                "is one"
+            ) from error
+
+    def _note_commit(self, commit: str | None) -> None:
+        if commit and not self.commit and _COMMIT.fullmatch(commit):
+            self._revision = commit
+
+
+def _check_relative(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name or not path.parts:
+        raise ValueError(f"{name!r} is not a name of a file inside a model's folder")
+    return path
+
+
+def _commit_of(error: Exception) -> str | None:
+    response = getattr(error, "response", None)
+    return response.headers.get("x-repo-commit") if response is not None else None
+
+
+def _summary(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
+
+
+def resolve_files(
+    name_or_path: str | os.PathLike[str], filenames: Sequence[str], **options: Any
+) -> dict[str, Path]:
+    """Those of the files that a model has, as local paths; options as for `Source`."""
+    return Source(name_or_path, **options).files(filenames)
+
+
+def resolve_first(
+    name_or_path: str | os.PathLike[str], candidates: Sequence[str], **options: Any
+) -> Path:
+    """The first of the files that a model has; OSError when it has none."""
+    source = Source(name_or_path, **options)
+    path = source.first(candidates)
+    if path is None:
+        raise source.missing(candidates)
+    return path
