@@ -287,7 +287,7 @@ run(struct job *job, size_t count, size_t nbytes, const struct txe_rows *wanted)
     if (nused == 1)
         encode_chunk(job, 0, 0);
     else
-        txe_parallel_for(nused, encode_chunk, job);
+        txe_parallel_for(nused, nthreads, encode_chunk, job);
     Py_END_ALLOW_THREADS
     PyObject *result = NULL;
     size_t bad = 0;
