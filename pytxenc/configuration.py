@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .hub import resolve_files
+from .checkpoint import read_json
+from .hub import Source
 
 __all__ = [
     "AlbertConfig",
@@ -200,7 +201,7 @@ class PreTrainedConfig:
         With return_unused_kwargs=True, (configuration, keywords that are no fields).
         """
         return_unused = kwargs.pop("return_unused_kwargs", False)
-        content = dict(config_dict)
+        content = _decode_floats(dict(config_dict))
         known = set(cls._fields) | set(content) | set(_ALIASES)
         known |= {"num_labels", "id2label", "label2id"}
         unused = {name: value for name, value in kwargs.items() if name not in known}
@@ -222,7 +223,7 @@ class PreTrainedConfig:
     @classmethod
     def from_json_file(cls, json_file: str | os.PathLike[str]) -> Any:
         """A configuration from a JSON file; ValueError saying what is wrong with it."""
-        return cls.from_dict(read_config_file(Path(json_file)))
+        return cls.from_dict(read_json(json_file))
 
     @classmethod
     def from_pretrained(
@@ -249,27 +250,37 @@ class PreTrainedConfig:
             OSError: no such directory, repository or file.
             ValueError, TypeError: the file is malformed; the message says where.
         """
-        path = Path(pretrained_model_name_or_path)
-        if not path.is_file():
-            files = resolve_files(
-                pretrained_model_name_or_path,
-                [CONFIG_NAME],
-                cache_dir=cache_dir,
-                force_download=force_download,
-                local_files_only=local_files_only,
-                token=token,
-                revision=revision,
-                subfolder=subfolder,
-            )
-            if CONFIG_NAME not in files:
-                raise OSError(f"{pretrained_model_name_or_path} has no {CONFIG_NAME}")
-            path = files[CONFIG_NAME]
-        content = read_config_file(path)
-        content["_name_or_path"] = str(pretrained_model_name_or_path)
+        return_unused = kwargs.pop("return_unused_kwargs", False)
+        source = Source(
+            pretrained_model_name_or_path,
+            cache_dir=cache_dir,
+            force_download=force_download,
+            local_files_only=local_files_only,
+            token=token,
+            revision=revision,
+            subfolder=subfolder,
+        )
+        config, unused = cls.from_source(source, **kwargs)
+        if return_unused:
+            return config, unused
+        for name, value in unused.items():
+            setattr(config, name, value)
+        return config
+
+    @classmethod
+    def from_source(cls, source: Source, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        """(configuration, keywords that are no fields) from a model's files."""
+        given = Path(source.name)
+        path = given if given.is_file() else source.find(CONFIG_NAME)
+        if path is None:
+            raise source.missing([CONFIG_NAME])
+        content = read_json(path)
+        content["_name_or_path"] = source.name
         try:
-            return cls.from_dict(content, **kwargs)
+            config, unused = cls.from_dict(content, return_unused_kwargs=True, **kwargs)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{path}: {error}") from None
+        return config, unused
 
     # ---- as an object ----
 
@@ -286,21 +297,6 @@ class PreTrainedConfig:
 
 
 PretrainedConfig = PreTrainedConfig
-
-
-def read_config_file(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; OSError or ValueError naming the file and the place."""
-    try:
-        content = json.loads(path.read_bytes().decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 at byte {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not JSON: {error}") from None
-    except RecursionError:
-        raise ValueError(f"{path}: JSON nested too deeply") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected a JSON object, not {type(content).__name__}")
-    return _decode_floats(content)
 
 
 # JSON has no infinities; transformers writes them as {"__float__": "Infinity"}.

@@ -160,11 +160,11 @@ def fit_weights(
         )
     _tie(weights, ties, report)
     mismatched = {name for name, _, _ in report.mismatched_keys}
+    report.missing_keys = set(shapes) - set(weights) - mismatched
     for parameter in parameters:
         name = parameter[0]
         if name not in weights and ties.get(name) not in weights:
             weights[name] = initial(parameter)
-            if name not in mismatched and ties.get(name) is None:
-                report.missing_keys.add(name)
-    _tie(weights, ties, LoadingReport())
+    for name, source in ties.items():
+        weights.setdefault(name, weights[source])
     return weights, report

@@ -13,6 +13,7 @@ from .. import _core
 from ..arguments import unknown_keyword
 from ..checkpoint import Checkpoint
 from ..configuration import PreTrainedConfig
+from ..hub import Source
 from ..outputs import ModelOutput
 from ..tensor import Kind, kind_of, like, to_numpy
 from .loading import Parameter, Weights, fit_weights, initial_value
@@ -158,15 +159,15 @@ class PreTrainedModel:
         hub = {key: kwargs.pop(key) for key in _HUB_KEYWORDS if key in kwargs}
         kwargs = {key: value for key, value in kwargs.items() if key not in _WITHOUT_EFFECT}
         _check_dtype(kwargs.pop("dtype", kwargs.pop("torch_dtype", None)))
+        if name is None and (config is None or state_dict is None):
+            raise ValueError("from_pretrained needs a name, or a config and a state_dict")
+        # One source for all files: on the hub they then come from one commit.
+        source = Source(name, **hub) if name is not None else None
+        unused = kwargs
         if not isinstance(config, PreTrainedConfig):
-            source = name if config is None else config
-            if source is None:
-                raise ValueError("from_pretrained needs a name, or a config and a state_dict")
-            config, unused = cls.config_class.from_pretrained(
-                source, return_unused_kwargs=True, **hub, **kwargs
+            config, unused = cls.config_class.from_source(
+                source if config is None else Source(config, **hub), **kwargs
             )
-        else:
-            unused = kwargs
         if unused:
             known = [*cls.config_class._fields, *_HUB_KEYWORDS, "dtype", "num_labels",
                      "ignore_mismatched_sizes", "use_safetensors", "variant",
@@ -179,9 +180,7 @@ class PreTrainedModel:
         if state_dict is not None:
             checkpoint = {key: to_numpy(value) for key, value in state_dict.items()}
         else:
-            checkpoint = Checkpoint.from_pretrained(
-                name, use_safetensors=use_safetensors, variant=variant, **hub
-            )
+            checkpoint = Checkpoint.find(source, use_safetensors=use_safetensors, variant=variant)
         weights, report = fit_weights(
             checkpoint,
             model._parameters,
