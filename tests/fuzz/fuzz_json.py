@@ -86,7 +86,8 @@ class IndexCheck:
 
     def __call__(self, rng: random.Random) -> bool:
         names = [path.name for path in self.folder.glob("*.safetensors")]
-        index = {"metadata": {"total_size": 8}, "weight_map": dict(zip("ab", sorted(names), strict=True))}
+        weight_map = dict(zip("ab", sorted(names), strict=True))
+        index = {"metadata": {"total_size": 8}, "weight_map": weight_map}
         text = mutate.mutate(rng, json.dumps(index).encode(), mutate.JSON)
         path = self.folder / "model.safetensors.index.json"
         path.write_bytes(text)
