@@ -83,8 +83,10 @@ def test_float32_is_not_copied(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["../model.safetensors", "/etc/passwd", "sub/m.safetensors", "..", "", "a\\b.safetensors"]
-    + ["c:m.safetensors", "m.safetensors\0", 5, None, ["m"], "config.json", "m.pkl"],
+    [
+        *("../model.safetensors", "/etc/passwd", "sub/m.safetensors", "..", "", "a\\b.safetensors"),
+        *("c:m.safetensors", "m.safetensors\0", 5, None, ["m"], "config.json", "m.pkl"),
+    ],
 )
 def test_shards_only_in_the_same_folder(tmp_path, name):
     save_one(tmp_path, "safetensors")
