@@ -136,7 +136,7 @@ def _read(path: str | os.PathLike[str], *, native: bool) -> Any:
         try:
             if view[:4] == b"PK\x03\x04":
                 return _ZipReader(view, native).read(file)
-            if view[:2] == b"\x80\x02":
+            if view[:1] == b"\x80":
                 return _LegacyReader(view, native).read()
             raise ValueError(_explain_unknown(view))
         except ValueError as error:
@@ -176,7 +176,9 @@ class _Reader:
         self._names: dict[str, object] = {
             "collections.OrderedDict": Builder("collections.OrderedDict", build_dict),
             "argparse.Namespace": Builder("argparse.Namespace", _namespace),
-            "torch.Size": Builder("torch.Size", lambda size=(): _counts(size, "torch.Size")),
+            "_codecs.encode": Builder("_codecs.encode", _encode),
+            "__builtin__.bytes": Builder("bytes", _empty_bytes),
+            "torch.Size": Builder("torch.Size", _size),
             **{f"torch.{name}": f"torch.{name}" for name in _NUMPY},
             **{name: _StorageType(dtype) for name, dtype in _STORAGES.items()},
         }
@@ -289,6 +291,21 @@ class _Reader:
 
 def _namespace() -> Namespace:
     return Namespace()
+
+
+def _encode(text: object, encoding: object) -> bytes:
+    """How protocol 2, which has no opcode for bytes, writes them."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise ValueError("bytes that are not written as latin1 text")
+    return text.encode("latin1")
+
+
+def _empty_bytes() -> bytes:
+    return b""
+
+
+def _size(size: object = ()) -> tuple[int, ...]:
+    return _counts(size, "torch.Size")
 
 
 def _is_contiguous(size: tuple[int, ...], stride: tuple[int, ...]) -> bool:

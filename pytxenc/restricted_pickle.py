@@ -71,18 +71,20 @@ def read_pickle(
     of `leaves`.  Raises ValueError for anything malformed, refused or past the limits above.
     """
     machine = _Machine(names, persistent)
-    count = 0
-    try:
-        for opcode, argument, position in pickletools.genops(stream):  # type: ignore[arg-type]
-            count += 1
-            if count > MAX_OPCODES:
-                raise ValueError(f"a pickle of more than {MAX_OPCODES} opcodes")
-            try:
-                machine.step(opcode.name, argument)
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"{error} (opcode {opcode.name} at byte {position})") from None
-    except IndexError:  # genops of Python 3.10 on an opcode that has no argument left
-        raise ValueError("the pickle ends early") from None
+    opcodes = pickletools.genops(stream)  # type: ignore[arg-type]
+    for _ in range(MAX_OPCODES):
+        try:
+            opcode, argument, position = next(opcodes)
+        except StopIteration:
+            break
+        except (ValueError, IndexError) as error:
+            raise ValueError(f"a damaged pickle: {error}") from None
+        try:
+            machine.step(opcode.name, argument)
+        except ValueError as error:
+            raise ValueError(f"{error} (opcode {opcode.name} at byte {position})") from None
+    else:
+        raise ValueError(f"a pickle of more than {MAX_OPCODES} opcodes")
     result = machine.result()
     _check_plain(result, (*_PLAIN, *leaves))
     return result
@@ -121,7 +123,9 @@ def _set_items(target: dict[Any, Any], items: list[object]) -> None:
         raise ValueError("a key without a value")
     for key, value in zip(items[::2], items[1::2], strict=True):
         # Plain keys only: hashing a tuple would recurse into what the pickle nested there.
-        target[_expect(key, _PLAIN, "a key")] = value  # type: ignore[arg-type]
+        if not isinstance(key, _PLAIN):
+            raise ValueError(f"a key is a {_describe(key)}")
+        target[key] = value
 
 
 def build_dict(pairs: object = ()) -> dict[Any, Any]:
@@ -279,7 +283,11 @@ class _Machine:
     def _call(self, _: object) -> None:
         function, arguments = self._pop_many(2)
         _expect(function, Builder, "what is called")
-        self._stack.append(function.build(*_expect(arguments, tuple, "the argument list")))
+        _expect(arguments, tuple, "the argument list")
+        try:
+            self._stack.append(function.build(*arguments))
+        except TypeError:
+            raise ValueError(f"wrong arguments for {function.name}") from None
 
     def _build(self, _: object) -> None:
         state = self._pop()
