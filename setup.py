@@ -18,6 +18,7 @@ import numpy
 import scipy_openblas32
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 ROOT = Path(__file__).parent
 
@@ -38,42 +39,58 @@ def static_utf8proc(compiler):
     return path if os.path.isabs(path) and os.path.exists(path) else None
 
 
+def require_utf8proc(compiler):
+    """Say what to install before the compiler says what it misses."""
+    try:
+        found = subprocess.run(
+            [*compiler, "-E", "-"], input=b"#include <utf8proc.h>", capture_output=True
+        )
+    except OSError as error:
+        raise CompileError(f"the C compiler does not run: {error}") from error
+    if found.returncode != 0:
+        raise CompileError("utf8proc.h is missing; on Debian: apt-get install libutf8proc-dev")
+
+
 class BuildExt(build_ext):
     """Compiles the sources on all cores and links what this machine has."""
 
     def build_extension(self, ext):
         compiler = getattr(self.compiler, "compiler_so", None) or ["cc"]
-        archive = static_utf8proc(compiler[:1])
+        require_utf8proc(compiler)
+        archive = static_utf8proc(compiler)
         if archive:
             ext.extra_objects.append(archive)
         else:
             ext.libraries.append("utf8proc")
-        compile_one = self.compiler._compile
+
+        # setuptools compiles one file after another: start them all, wait before linking.
+        compile_one, link = self.compiler._compile, self.compiler.link_shared_object
+        jobs = []
 
         def compile_later(*args):
             jobs.append(pool.submit(compile_one, *args))
 
-        jobs = []
+        def link_when_compiled(*args, **kwargs):
+            for job in jobs:
+                job.result()
+            return link(*args, **kwargs)
+
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             self.compiler._compile = compile_later
-            link = self.compiler.link_shared_object
-
-            def link_when_compiled(*args, **kwargs):
-                for job in jobs:
-                    job.result()
-                return link(*args, **kwargs)
-
             self.compiler.link_shared_object = link_when_compiled
-            super().build_extension(ext)
+            try:
+                super().build_extension(ext)
+            finally:
+                pool.shutdown(cancel_futures=True)
+                self.compiler._compile, self.compiler.link_shared_object = compile_one, link
 
 
 def extension():
     blas = Path(scipy_openblas32.get_lib_dir())
-    compile_args = ["-std=c11", "-fvisibility=hidden", "-ffp-contract=off", "-g",
-                    "-Wall", "-Wextra", "-Wshadow", "-Wvla", "-Wstrict-prototypes",
-                    "-Wno-unused-parameter"]
+    compile_args = ["-std=c11", "-fvisibility=hidden", "-ffp-contract=off", "-g"]
+    compile_args += ["-Wall", "-Wextra", "-Wshadow", "-Wvla", "-Wstrict-prototypes"]
+    compile_args += ["-Wno-unused-parameter"]
     link_args = []
-    macros = []
     if flag("PYTXENC_DEBUG"):
         compile_args += ["-O0", "-UNDEBUG"]
     else:
@@ -97,7 +114,6 @@ def extension():
         include_dirs=["ext", numpy.get_include(), scipy_openblas32.get_include_dir()],
         library_dirs=[str(blas)],
         libraries=[scipy_openblas32.get_library(), "pthread", "m"],
-        define_macros=macros,
         extra_compile_args=compile_args,
         extra_link_args=link_args,
         language="c",

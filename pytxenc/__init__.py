@@ -1,28 +1,149 @@
-"""RoBERTa, ALBERT and BERT encoders for CPU: the API of transformers, computed in C."""
+"""RoBERTa, ALBERT and BERT encoders for CPU: the API of transformers, computed in C.
+
+Names are loaded from their modules when first used, so importing the package is quick.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from . import logging as logging
+    from ._core import get_num_threads as get_num_threads
+    from ._core import set_num_threads as set_num_threads
+    from .compat import install_as_transformers as install_as_transformers
+    from .compat import uninstall_as_transformers as uninstall_as_transformers
+    from .configuration import AlbertConfig as AlbertConfig
+    from .configuration import BertConfig as BertConfig
+    from .configuration import PreTrainedConfig as PreTrainedConfig
+    from .configuration import PretrainedConfig as PretrainedConfig
+    from .configuration import RobertaConfig as RobertaConfig
+    from .configuration import XLMRobertaConfig as XLMRobertaConfig
+    from .environment import show_config as show_config
+    from .modeling import AlbertForMaskedLM as AlbertForMaskedLM
+    from .modeling import AlbertModel as AlbertModel
+    from .modeling import AlbertPreTrainedModel as AlbertPreTrainedModel
+    from .modeling import BertForMaskedLM as BertForMaskedLM
+    from .modeling import BertModel as BertModel
+    from .modeling import BertPreTrainedModel as BertPreTrainedModel
+    from .modeling import PreTrainedModel as PreTrainedModel
+    from .modeling import RobertaForMaskedLM as RobertaForMaskedLM
+    from .modeling import RobertaModel as RobertaModel
+    from .modeling import RobertaPreTrainedModel as RobertaPreTrainedModel
+    from .modeling import XLMRobertaForMaskedLM as XLMRobertaForMaskedLM
+    from .modeling import XLMRobertaModel as XLMRobertaModel
+    from .modeling import XLMRobertaPreTrainedModel as XLMRobertaPreTrainedModel
+    from .outputs import BaseModelOutput as BaseModelOutput
+    from .outputs import BaseModelOutputWithPooling as BaseModelOutputWithPooling
+    from .outputs import (
+        BaseModelOutputWithPoolingAndCrossAttentions as BaseModelOutputWithPoolingAndCrossAttentions,  # noqa: E501
+    )
+    from .outputs import MaskedLMOutput as MaskedLMOutput
+    from .outputs import ModelOutput as ModelOutput
+    from .tensor import Tensor as Tensor
+    from .tokenization import AddedToken as AddedToken
+    from .tokenization import AlbertTokenizer as AlbertTokenizer
+    from .tokenization import AlbertTokenizerFast as AlbertTokenizerFast
+    from .tokenization import BatchEncoding as BatchEncoding
+    from .tokenization import BertTokenizer as BertTokenizer
+    from .tokenization import BertTokenizerFast as BertTokenizerFast
+    from .tokenization import PreTrainedTokenizerBase as PreTrainedTokenizerBase
+    from .tokenization import RobertaTokenizer as RobertaTokenizer
+    from .tokenization import RobertaTokenizerFast as RobertaTokenizerFast
+    from .tokenization import XLMRobertaTokenizer as XLMRobertaTokenizer
+    from .tokenization import XLMRobertaTokenizerFast as XLMRobertaTokenizerFast
+
+_EXPORTS = {
+    "compat": ("install_as_transformers", "uninstall_as_transformers"),
+    "configuration": (
+        "AlbertConfig",
+        "BertConfig",
+        "PreTrainedConfig",
+        "PretrainedConfig",
+        "RobertaConfig",
+        "XLMRobertaConfig",
+    ),
+    "environment": ("show_config",),
+    "logging": (),
+    "modeling": (
+        "AlbertForMaskedLM",
+        "AlbertModel",
+        "AlbertPreTrainedModel",
+        "BertForMaskedLM",
+        "BertModel",
+        "BertPreTrainedModel",
+        "PreTrainedModel",
+        "RobertaForMaskedLM",
+        "RobertaModel",
+        "RobertaPreTrainedModel",
+        "XLMRobertaForMaskedLM",
+        "XLMRobertaModel",
+        "XLMRobertaPreTrainedModel",
+    ),
+    "outputs": (
+        "BaseModelOutput",
+        "BaseModelOutputWithPooling",
+        "BaseModelOutputWithPoolingAndCrossAttentions",
+        "MaskedLMOutput",
+        "ModelOutput",
+    ),
+    "tensor": ("Tensor",),
+    "tokenization": (
+        "AddedToken",
+        "AlbertTokenizer",
+        "AlbertTokenizerFast",
+        "BatchEncoding",
+        "BertTokenizer",
+        "BertTokenizerFast",
+        "PreTrainedTokenizerBase",
+        "RobertaTokenizer",
+        "RobertaTokenizerFast",
+        "XLMRobertaTokenizer",
+        "XLMRobertaTokenizerFast",
+    ),
+    "_core": ("get_num_threads", "set_num_threads"),
+}
+_MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
+
+__all__ = sorted([*_MODULE_OF, "logging"])
 
 
-def _load_core():
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        return importlib.import_module(f".{name}", __name__)
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _load_core() -> None:
     """Import the extension, whose OpenBLAS comes from the scipy-openblas32 package.
 
     An installed package finds the library beside itself; a source checkout or a split
     installation finds it here.
     """
     try:
-        from . import _core
+        importlib.import_module("._core", __name__)
     except ImportError as error:
         import ctypes
-        import importlib.util
+        from importlib.util import find_spec
         from pathlib import Path
 
-        spec = importlib.util.find_spec("scipy_openblas32")
+        spec = find_spec("scipy_openblas32")
         libraries = []
         if spec is not None and spec.origin is not None:
             libraries = sorted(Path(spec.origin).parent.glob("lib/libscipy_openblas*"))
         if not libraries or "openblas" not in str(error):
             raise
         ctypes.CDLL(str(libraries[0]))
-        from . import _core
-    return _core
+        importlib.import_module("._core", __name__)
 
 
 _load_core()

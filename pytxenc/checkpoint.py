@@ -77,9 +77,11 @@ def weight_files(use_safetensors: bool | None = None, variant: str | None = None
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The JSON object in a file; OSError or ValueError (naming the file) when there is none."""
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
+        value = json.loads(Path(path).read_bytes().decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 at byte {error.start}") from None
     except ValueError as error:
-        raise ValueError(f"{path}: not JSON: {error}") from error
+        raise ValueError(f"{path}: not JSON: {error}") from None
     except RecursionError:
         raise ValueError(f"{path}: not JSON: nested too deeply") from None
     if not isinstance(value, dict):

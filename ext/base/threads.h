@@ -10,15 +10,16 @@
 
 #include <stddef.h>
 
-/* One iteration: `index` in [0, count), `worker` in [0, txe_threads_get()) tells which
- * thread runs it, for scratch memory of its own.  Must not call txe_parallel_for. */
+/* One iteration: `index` in [0, count), `worker` in [0, max_workers) tells which thread
+ * runs it, for scratch memory of its own.  Must not call txe_parallel_for. */
 typedef void (*txe_loop_body)(void *context, size_t index, size_t worker);
 
 /* Runs body(context, i, worker) for every i in [0, count), each exactly once, in no
- * particular order, on at most txe_threads_get() threads, and returns when all are done.
- * What the bodies wrote is visible to the caller.  Cannot fail: with no memory or threads
- * to be had, the caller runs everything.  Thread-safe. */
-void txe_parallel_for(size_t count, txe_loop_body body, void *context);
+ * particular order, on at most min(max_workers, txe_threads_get()) threads, and returns
+ * when all are done.  What the bodies wrote is visible to the caller.  Cannot fail: with
+ * no threads to be had, the caller runs everything.  Thread-safe. */
+void txe_parallel_for(size_t count, size_t max_workers, txe_loop_body body,
+                      void *context);
 
 /* Threads a loop may use, the caller among them; at least 1.  At first:
  * $PYTXENC_NUM_THREADS, else $OMP_NUM_THREADS, else the processors that the affinity

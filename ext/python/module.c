@@ -4,6 +4,7 @@
 #include "base/threads.h"
 #include "kernels/kernels.h"
 #include "python/convert.h"
+#include "text/library.h"
 
 static PyObject *
 get_num_threads(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
@@ -34,6 +35,19 @@ get_isa(PyObject *module, PyObject *Py_UNUSED(unused))
     return PyUnicode_FromString(txe_module_state(module)->kernels->name);
 }
 
+#if defined(__clang__)
+#define COMPILER "clang " __clang_version__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
+static PyObject *
+get_build_info(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
+{
+    return Py_BuildValue("{s:s, s:s}", "compiler", COMPILER, "utf8proc",
+                         txe_unicode_library());
+}
+
 static PyMethodDef module_methods[] = {
     {"get_num_threads", get_num_threads, METH_NOARGS,
      PyDoc_STR("get_num_threads()\n--\n\nThreads that one call may use, the caller's "
@@ -44,6 +58,9 @@ static PyMethodDef module_methods[] = {
     {"get_isa", get_isa, METH_NOARGS,
      PyDoc_STR("get_isa()\n--\n\nInstruction set whose kernels are in use: 'scalar', "
                "'avx2' or 'avx512'.\n\nChosen at import; PYTXENC_ISA forces one.")},
+    {"get_build_info", get_build_info, METH_NOARGS,
+     PyDoc_STR("get_build_info()\n--\n\nThe compiler and the library of Unicode algorithms "
+               "that this module was built with.")},
     {NULL, NULL, 0, NULL},
 };
 
@@ -59,7 +76,8 @@ module_exec(PyObject *module)
         return -1;
     }
     if (txe_add_files(module) < 0 || txe_add_tokenizer(module) < 0 ||
-        txe_add_encoder(module) < 0 || txe_add_testing(module) < 0)
+        txe_add_encoder(module) < 0 || txe_add_testing(module) < 0 ||
+        txe_add_testing_text(module) < 0)
         return -1;
     return 0;
 }

@@ -1,8 +1,397 @@
+/* What the tests reach below the models: every table of kernels, the products, the
+ * pool.
+ *
+ * Arrays come as buffers and are used where they lie, without copies, so that tests can
+ * place them at any address; sizes and strides are checked against them. */
 #include "python/state.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/common.h"
+#include "base/threads.h"
+#include "kernels/gemm.h"
+#include "kernels/kernels.h"
+#include "python/convert.h"
+
+#define MAX_BUFFERS 6
+
+/* The buffers of one call. */
+struct buffers {
+    Py_buffer views[MAX_BUFFERS];
+    size_t count;
+};
+
+static void
+buffers_release(struct buffers *buffers)
+{
+    while (buffers->count > 0)
+        PyBuffer_Release(&buffers->views[--buffers->count]);
+}
+
+/* *out = the memory of `object`, which must have `format`'s item size and at least
+ * `nitems` items; NULL for None where that is allowed.  0, or -1 with an exception. */
+static int
+buffers_add(struct buffers *buffers, void *out, PyObject *object, const char *format,
+            size_t nitems, int flags)
+{
+    *(void **)out = NULL;
+    if (object == Py_None)
+        return 0;
+    Py_buffer *view = &buffers->views[buffers->count];
+    if (PyObject_GetBuffer(object, view, flags | PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0)
+        return -1;
+    buffers->count++;
+    if (view->format == NULL || strcmp(view->format, format) != 0) {
+        PyErr_Format(PyExc_TypeError, "expected a buffer of format '%s', got '%s'",
+                     format, view->format != NULL ? view->format : "B");
+        return -1;
+    }
+    if ((size_t)(view->len / view->itemsize) < nitems) {
+        PyErr_Format(PyExc_ValueError, "buffer of %zd items where %zu are needed",
+                     view->len / view->itemsize, nitems);
+        return -1;
+    }
+    *(void **)out = view->buf;
+    return 0;
+}
+
+#define READ(out, object, format, nitems) \
+    buffers_add(&buffers, &(out), object, format, nitems, PyBUF_SIMPLE)
+#define WRITE(out, object, format, nitems) \
+    buffers_add(&buffers, &(out), object, format, nitems, PyBUF_WRITABLE)
+
+/* Items that `rows` rows of n items, `stride` apart, reach over; false with an
+ * exception when that is no size. */
+static bool
+extent(size_t *out, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t stride)
+{
+    if (rows < 0 || n < 0 || stride < 0) {
+        PyErr_SetString(PyExc_ValueError, "sizes and strides must not be negative");
+        return false;
+    }
+    *out = 0;
+    if (rows == 0 || n == 0)
+        return true;
+    if (!txe_mul_size((size_t)rows - 1, (size_t)stride, out) ||
+        !txe_add_size(*out, (size_t)n, out)) {
+        PyErr_SetString(PyExc_ValueError, "sizes exceed the address space");
+        return false;
+    }
+    return true;
+}
+
+static const struct txe_kernels *
+kernels_named(const char *isa)
+{
+    const struct txe_kernels *kernels;
+    struct txe_error err;
+    if (txe_kernels_choose(&kernels, isa, &err) != TXE_OK)
+        return txe_raise(&err), NULL;
+    return kernels;
+}
+
+static PyObject *
+kernel_isas(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
+{
+    static const char *const names[] = {"scalar", "avx2", "avx512"};
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list != NULL && i < TXE_LEN(names); i++) {
+        const struct txe_kernels *kernels;
+        struct txe_error err;
+        if (txe_kernels_choose(&kernels, names[i], &err) != TXE_OK)
+            continue;
+        PyObject *name = PyUnicode_FromString(kernels->name);
+        if (name == NULL || PyList_Append(list, name) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(name);
+    }
+    return list;
+}
+
+static PyObject *
+kernel_layernorm(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *isa;
+    PyObject *y_arg, *x_arg, *bias_arg, *residual_arg, *gamma_arg, *beta_arg;
+    float eps;
+    Py_ssize_t T, C;
+    if (!PyArg_ParseTuple(args, "sOOOOOOfnn", &isa, &y_arg, &x_arg, &bias_arg,
+                          &residual_arg, &gamma_arg, &beta_arg, &eps, &T, &C))
+        return NULL;
+    const struct txe_kernels *kernels = kernels_named(isa);
+    struct buffers buffers = {.count = 0};
+    PyObject *result = NULL;
+    float *y;
+    const float *x, *bias, *residual, *gamma, *beta;
+    size_t size;
+    if (kernels == NULL || !extent(&size, T, C, C) || WRITE(y, y_arg, "f", size) < 0 ||
+        READ(x, x_arg, "f", size) < 0 || READ(bias, bias_arg, "f", (size_t)C) < 0 ||
+        READ(residual, residual_arg, "f", size) < 0 ||
+        READ(gamma, gamma_arg, "f", (size_t)C) < 0 ||
+        READ(beta, beta_arg, "f", (size_t)C) < 0)
+        goto done;
+    Py_BEGIN_ALLOW_THREADS kernels->layernorm(y, x, bias, residual, gamma, beta, eps,
+                                              (size_t)T, (size_t)C);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+done:
+    buffers_release(&buffers);
+    return result;
+}
+
+static bool
+activation_named(txe_activation *act, const char *name)
+{
+    if (txe_activation_find(name, act))
+        return true;
+    PyErr_Format(PyExc_ValueError, "unknown activation '%s'", name);
+    return false;
+}
+
+static PyObject *
+kernel_bias_act(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *isa, *name;
+    PyObject *x_arg, *bias_arg, *params_arg;
+    Py_ssize_t T, F, stride;
+    if (!PyArg_ParseTuple(args, "sOOnnnsO", &isa, &x_arg, &bias_arg, &T, &F, &stride,
+                          &name, &params_arg))
+        return NULL;
+    const struct txe_kernels *kernels = kernels_named(isa);
+    struct buffers buffers = {.count = 0};
+    PyObject *result = NULL;
+    txe_activation act;
+    float *x;
+    const float *bias, *params;
+    size_t size;
+    if (kernels == NULL || !activation_named(&act, name) ||
+        !extent(&size, T, F, stride) || WRITE(x, x_arg, "f", size) < 0 ||
+        READ(bias, bias_arg, "f", (size_t)F) < 0 ||
+        READ(params, params_arg, "f", txe_activation_nparams(act)) < 0)
+        goto done;
+    if (params == NULL && txe_activation_nparams(act) != 0) {
+        PyErr_Format(PyExc_ValueError, "%s needs %zu parameters", name,
+                     txe_activation_nparams(act));
+        goto done;
+    }
+    Py_BEGIN_ALLOW_THREADS kernels->bias_act(x, bias, (size_t)T, (size_t)F,
+                                             (size_t)stride, act, params);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+done:
+    buffers_release(&buffers);
+    return result;
+}
+
+static PyObject *
+kernel_softmax(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *isa;
+    PyObject *x_arg, *mask_arg;
+    Py_ssize_t rows, n, stride, mask_stride;
+    float scale;
+    if (!PyArg_ParseTuple(args, "sOnnnfOn", &isa, &x_arg, &rows, &n, &stride, &scale,
+                          &mask_arg, &mask_stride))
+        return NULL;
+    const struct txe_kernels *kernels = kernels_named(isa);
+    struct buffers buffers = {.count = 0};
+    PyObject *result = NULL;
+    float *x;
+    const float *mask;
+    size_t size, mask_size;
+    if (kernels == NULL || !extent(&size, rows, n, stride) ||
+        !extent(&mask_size, rows, n, mask_stride) || WRITE(x, x_arg, "f", size) < 0 ||
+        READ(mask, mask_arg, "f", mask_size) < 0)
+        goto done;
+    Py_BEGIN_ALLOW_THREADS kernels->softmax(x, (size_t)rows, (size_t)n, (size_t)stride,
+                                            scale, mask, (size_t)mask_stride);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+done:
+    buffers_release(&buffers);
+    return result;
+}
+
+/* _kernel_from_f16 and _kernel_from_bf16. */
+static PyObject *
+convert_16(PyObject *args, bool half)
+{
+    const char *isa;
+    PyObject *y_arg, *x_arg;
+    Py_ssize_t n;
+    if (!PyArg_ParseTuple(args, "sOOn", &isa, &y_arg, &x_arg, &n))
+        return NULL;
+    const struct txe_kernels *kernels = kernels_named(isa);
+    struct buffers buffers = {.count = 0};
+    PyObject *result = NULL;
+    float *y;
+    const uint16_t *x;
+    size_t size;
+    if (kernels == NULL || !extent(&size, 1, n, 0) || WRITE(y, y_arg, "f", size) < 0 ||
+        READ(x, x_arg, "H", size) < 0)
+        goto done;
+    Py_BEGIN_ALLOW_THREADS(half ? kernels->from_f16 : kernels->from_bf16)(y, x, size);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+done:
+    buffers_release(&buffers);
+    return result;
+}
+
+static PyObject *
+kernel_from_f16(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    return convert_16(args, true);
+}
+
+static PyObject *
+kernel_from_bf16(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    return convert_16(args, false);
+}
+
+static PyObject *
+kernel_add(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *isa;
+    PyObject *y_arg, *a_arg, *b_arg, *c_arg;
+    Py_ssize_t n;
+    if (!PyArg_ParseTuple(args, "sOOOOn", &isa, &y_arg, &a_arg, &b_arg, &c_arg, &n))
+        return NULL;
+    const struct txe_kernels *kernels = kernels_named(isa);
+    struct buffers buffers = {.count = 0};
+    PyObject *result = NULL;
+    float *y;
+    const float *a, *b, *c;
+    size_t size;
+    if (kernels == NULL || !extent(&size, 1, n, 0) || WRITE(y, y_arg, "f", size) < 0 ||
+        READ(a, a_arg, "f", size) < 0 || READ(b, b_arg, "f", size) < 0 ||
+        READ(c, c_arg, "f", size) < 0)
+        goto done;
+    Py_BEGIN_ALLOW_THREADS kernels->add(y, a, b, c, size);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+done:
+    buffers_release(&buffers);
+    return result;
+}
+
+static PyObject *
+kernel_activation(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    Py_ssize_t nbytes;
+    const char *name = txe_utf8(arg, &nbytes, "activation");
+    txe_activation act;
+    if (name == NULL || !activation_named(&act, name))
+        return NULL;
+    return Py_BuildValue("(in)", (int)act, (Py_ssize_t)txe_activation_nparams(act));
+}
+
+static PyObject *
+kernel_linear(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *y_arg, *x_arg, *W_arg;
+    Py_ssize_t ldy, ldx, T, N, K;
+    if (!PyArg_ParseTuple(args, "OnOnOnnn", &y_arg, &ldy, &x_arg, &ldx, &W_arg, &T, &N,
+                          &K))
+        return NULL;
+    struct buffers buffers = {.count = 0};
+    PyObject *result = NULL;
+    float *y;
+    const float *x, *W;
+    size_t y_size, x_size, W_size;
+    if (!extent(&y_size, T, N, ldy) || !extent(&x_size, T, K, ldx) ||
+        !extent(&W_size, N, K, K) || WRITE(y, y_arg, "f", y_size) < 0 ||
+        READ(x, x_arg, "f", x_size) < 0 || READ(W, W_arg, "f", W_size) < 0)
+        goto done;
+    Py_BEGIN_ALLOW_THREADS txe_gemm_init();
+    txe_linear(y, (size_t)ldy, x, (size_t)ldx, W, (size_t)T, (size_t)N, (size_t)K);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+done:
+    buffers_release(&buffers);
+    return result;
+}
+
+static PyObject *
+kernel_gemm1(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *C_arg, *A_arg, *B_arg;
+    Py_ssize_t ldc, lda, ldb, M, N, K;
+    int tb;
+    if (!PyArg_ParseTuple(args, "OnOnOnpnnn", &C_arg, &ldc, &A_arg, &lda, &B_arg, &ldb,
+                          &tb, &M, &N, &K))
+        return NULL;
+    struct buffers buffers = {.count = 0};
+    PyObject *result = NULL;
+    float *C;
+    const float *A, *B;
+    size_t C_size, A_size, B_size;
+    if (!extent(&C_size, M, N, ldc) || !extent(&A_size, M, K, lda) ||
+        !extent(&B_size, tb ? N : K, tb ? K : N, ldb) ||
+        WRITE(C, C_arg, "f", C_size) < 0 || READ(A, A_arg, "f", A_size) < 0 ||
+        READ(B, B_arg, "f", B_size) < 0)
+        goto done;
+    Py_BEGIN_ALLOW_THREADS txe_gemm_init();
+    txe_gemm1(C, (size_t)ldc, A, (size_t)lda, B, (size_t)ldb, tb, (size_t)M, (size_t)N,
+              (size_t)K);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+done:
+    buffers_release(&buffers);
+    return result;
+}
+
+struct visits {
+    int32_t *counts;  /* [count] how often each index was run */
+    int32_t *workers; /* [count] by which worker last */
+    size_t work;      /* additions per index, to make iterations last */
+    atomic_size_t sink;
+};
+
+static void
+visit(void *context, size_t index, size_t worker)
+{
+    struct visits *visits = context;
+    for (size_t i = 0; i < visits->work; i++)
+        atomic_fetch_add_explicit(&visits->sink, 1, memory_order_relaxed);
+    visits->counts[index]++;
+    visits->workers[index] = (int32_t)worker;
+}
+
+static PyObject *
+kernel_parallel_for(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *counts_arg, *workers_arg;
+    Py_ssize_t count, work;
+    if (!PyArg_ParseTuple(args, "OOnn", &counts_arg, &workers_arg, &count, &work))
+        return NULL;
+    struct buffers buffers = {.count = 0};
+    PyObject *result = NULL;
+    struct visits visits = {.work = (size_t)TXE_MAX(work, 0)};
+    size_t size;
+    if (!extent(&size, 1, count, 0) ||
+        WRITE(visits.counts, counts_arg, "i", size) < 0 ||
+        WRITE(visits.workers, workers_arg, "i", size) < 0)
+        goto done;
+    Py_BEGIN_ALLOW_THREADS txe_parallel_for(size, txe_threads_get(), visit, &visits);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+done:
+    buffers_release(&buffers);
+    return result;
+}
+
+static PyMethodDef testing_methods[] = {
+    {"_kernel_isas", kernel_isas, METH_NOARGS, NULL},
+    {"_kernel_layernorm", kernel_layernorm, METH_VARARGS, NULL},
+    {"_kernel_bias_act", kernel_bias_act, METH_VARARGS, NULL},
+    {"_kernel_softmax", kernel_softmax, METH_VARARGS, NULL},
+    {"_kernel_from_f16", kernel_from_f16, METH_VARARGS, NULL},
+    {"_kernel_from_bf16", kernel_from_bf16, METH_VARARGS, NULL},
+    {"_kernel_add", kernel_add, METH_VARARGS, NULL},
+    {"_kernel_activation", kernel_activation, METH_O, NULL},
+    {"_kernel_linear", kernel_linear, METH_VARARGS, NULL},
+    {"_kernel_gemm1", kernel_gemm1, METH_VARARGS, NULL},
+    {"_kernel_parallel_for", kernel_parallel_for, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
 
 int
 txe_add_testing(PyObject *module)
 {
-    (void)module;
-    return 0;
+    return PyModule_AddFunctions(module, testing_methods);
 }

@@ -26,5 +26,6 @@ int txe_add_tokenizer(PyObject *module);
 int txe_add_files(PyObject *module);
 int txe_add_encoder(PyObject *module);
 int txe_add_testing(PyObject *module);
+int txe_add_testing_text(PyObject *module);
 
 #endif

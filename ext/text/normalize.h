@@ -29,7 +29,8 @@ txe_status txe_text_init(struct txe_text *text, size_t capacity, bool with_spans
                          struct txe_error *err);
 /* Frees the buffers and zeroes *text; harmless on a zeroed one. */
 void txe_text_free(struct txe_text *text);
-/* Replaces the content with bytes[0, nbytes), found at byte `origin` of the original. */
+/* Replaces the content with bytes[0, nbytes), valid UTF-8 found at byte `origin` of the
+ * original.  TXE_EVALUE when spans cannot number its bytes. */
 txe_status txe_text_assign(struct txe_text *text, const char *bytes, size_t nbytes,
                            size_t origin, struct txe_error *err);
 /* Makes room for `capacity` bytes in all (grows by at least a half). */
@@ -51,13 +52,14 @@ typedef enum {
     TXE_NORM_PRECOMPILED,   /* SentencePiece's compiled character map */
 } txe_normalizer_kind;
 
-struct txe_charsmap; /* a parsed precompiled_charsmap: normalize.c */
+struct txe_charsmap; /* a parsed precompiled_charsmap: charsmap.c */
 
 struct txe_normalizer_step {
     txe_normalizer_kind kind;
     bool clean_text, handle_chinese_chars, strip_accents, lowercase; /* BERT */
     bool left, right;                                                /* STRIP */
-    char *pattern, *content; /* owned, UTF-8, not NULL where the kind uses them */
+    char *pattern, *content; /* owned, UTF-8, not NULL where the kind uses them; an empty
+                                pattern matches nothing */
     size_t pattern_nbytes, content_nbytes;
     struct txe_charsmap *charsmap; /* owned */
 };

@@ -39,6 +39,10 @@ struct txe_words {
 };
 void txe_words_free(struct txe_words *words);
 
+/* Whether the texts given to txe_split need spans even where offsets are not wanted: after
+ * a cut, TXE_PREPEND_FIRST asks what a word's first byte stands for. */
+bool txe_splitter_needs_spans(const struct txe_splitter *splitter);
+
 /* Cuts *text (which BYTE_LEVEL and METASPACE also change) and appends the words to *words.
  * `at_start`: the text begins the input (for TXE_PREPEND_FIRST).  The words' bytes are
  * disjoint and in order.  TXE_ENOMEM only. */

@@ -1,10 +1,11 @@
-/* Character properties exactly as the reference has them.
+/* Character properties exactly as the reference (`tokenizers` 0.23) has them.
  *
- * The reference library mixes several Unicode versions, one for each operation.  utf8proc
- * gives the algorithms and the bulk of the data; unicode_tables.h (written by
- * unicode_tables.py out of the reference's own answers) holds what differs.  A code point
- * that a frozen version does not know is unassigned there whatever the linked utf8proc
- * says, so results do not change with the distribution. */
+ * The reference mixes several Unicode versions, one for each operation.  Categories, case
+ * and cluster classes of a code point may change from one version to the next, so those
+ * are the reference's own answers, in unicode_tables.h (written by unicode_tables.py).
+ * Decompositions, compositions and combining classes never change once assigned: utf8proc
+ * gives them, and the tables say which code points the reference knows.  Either way a
+ * newer utf8proc gives the same results. */
 #ifndef TXE_TEXT_UNICODE_H
 #define TXE_TEXT_UNICODE_H
 
@@ -33,5 +34,22 @@ bool txe_is_regex_space(uint32_t c);      /* \s of the byte-level pattern */
 
 /* Lower case of c into out[3]; returns how many code points (1-3). */
 size_t txe_lowercase(uint32_t c, uint32_t out[3]);
+
+#define TXE_MAX_DECOMPOSITION 18 /* U+FDFA */
+
+/* Full canonical or compatibility decomposition of c, not reordered, into out; returns how
+ * many code points (1: c itself, when it has none). */
+size_t txe_decompose(uint32_t c, bool compatibility,
+                     uint32_t out[TXE_MAX_DECOMPOSITION]);
+
+/* Canonical combining class (0 to 254). */
+uint8_t txe_combining_class(uint32_t c);
+
+/* The primary composite of a followed by b, or 0 when there is none. */
+uint32_t txe_compose(uint32_t a, uint32_t b);
+
+/* Bytes of the extended grapheme cluster that bytes[0, nbytes), valid UTF-8, begins with;
+ * 0 only for no bytes.  Linear in the result. */
+size_t txe_grapheme_length(const char *bytes, size_t nbytes);
 
 #endif

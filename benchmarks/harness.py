@@ -1,0 +1,100 @@
+"""What the benchmarks share: fair rounds, summaries, and what they ran on.
+
+Contenders take turns, so that whatever else the machine does hits all of them; each warms up
+first; figures are medians with their extremes beside them.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+# Settings of one machine that would decide for others which kernels OpenBLAS uses.
+TUNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+
+class Summary(NamedTuple):
+    """Median, smallest and largest of some figures."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, figures: list[float]) -> "Summary":
+        return cls(statistics.median(figures), min(figures), max(figures))
+
+
+def take_turns(
+    contenders: Mapping[str, Callable[[], float]], rounds: int, warm_up: int = 1
+) -> dict[str, list[float]]:
+    """What each contender measures in every round, after `warm_up` rounds not counted.
+
+    The order is turned round every time.
+    """
+    figures: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(warm_up + rounds):
+        for name in sorted(contenders, reverse=turn % 2 == 1):
+            figure = contenders[name]()
+            if turn >= warm_up:
+                figures[name].append(figure)
+    return figures
+
+
+def without_tuning() -> None:
+    """Start the program again without `TUNING`, if any of it is set."""
+    if any(name in os.environ for name in TUNING):
+        clean = {name: value for name, value in os.environ.items() if name not in TUNING}
+        os.execve(sys.executable, [sys.executable, *sys.argv], clean)
+
+
+def machine() -> dict[str, Any]:
+    """The processor, versions and settings that figures depend on."""
+    import pytxenc
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        cpu = platform.processor()
+    versions = {}
+    for package in ("torch", "transformers", "safetensors"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "cpu": cpu,
+        "cores": len(os.sched_getaffinity(0)),
+        **pytxenc.show_config(quiet=True),
+        **versions,
+    }
+
+
+def data_dir() -> Path:
+    """The folder of reference data ($PYTXENC_DATA or ../shared/data beside the repository)."""
+    folder = Path(os.environ.get("PYTXENC_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        sys.exit(f"no reference data: {folder} does not exist (set PYTXENC_DATA)")
+    return folder
+
+
+def arguments(description: str, rounds: int) -> argparse.ArgumentParser:
+    """The options that every benchmark has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"default {rounds}")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    return parser
+
+
+def finish(path: Path | None, results: Any) -> None:
+    """Write the figures with what they depend on, where a file was asked for."""
+    if path is not None:
+        path.write_text(json.dumps({"machine": machine(), "results": results}, indent=2) + "\n")

@@ -1,0 +1,50 @@
+/* The kernels for AVX2, FMA and F16C: see ops_impl.h.
+ *
+ * The instruction set is chosen for the region between the pragmas and not for the
+ * file, so that no inline function of a header is compiled for it.  System headers come
+ * first. */
+#include "kernels/kernels.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/common.h"
+#include "kernels/coefficients.h"
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), \
+                             apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c")
+#endif
+
+#include "kernels/vec_avx2.h"
+
+#define TABLE_NAME "avx2"
+#include "kernels/ops_impl.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+const struct txe_kernels *
+txe_kernels_avx2(void)
+{
+    return &table;
+}
+
+#else
+
+const struct txe_kernels *
+txe_kernels_avx2(void)
+{
+    return NULL;
+}
+
+#endif

@@ -1,0 +1,541 @@
+/* The functions of struct txe_kernels, written once over the vector type of
+ * vec_<isa>.h, which the including file has included, as it has <math.h>, <string.h>,
+ * base/common.h, kernels.h and coefficients.h: nothing may be included inside a target
+ * region. Everything here is static. */
+
+/* ---- elementary functions ----
+ *
+ * Relative error a few units in the last place over the whole range, unless stated.
+ * Polynomials: fit.py. */
+
+/* y x^4 + c[3] x^3 + c[2] x^2 + c[1] x + c[0] */
+static inline vf
+horner4(vf y, vf x, const float *c)
+{
+    y = v_fma(y, x, v_set(c[3]));
+    y = v_fma(y, x, v_set(c[2]));
+    y = v_fma(y, x, v_set(c[1]));
+    return v_fma(y, x, v_set(c[0]));
+}
+
+/* The polynomial of the five coefficients c. */
+static inline vf
+polynomial5(vf x, const float *c)
+{
+    return horner4(v_set(c[4]), x, c);
+}
+
+/* For x <= 0, with n the integer nearest to x / log 2 (or -152, where exp(x) is 0):
+ * exp(x) = 2^n (1 + q), n left in *power and q returned. */
+static inline vf
+exp_parts(vf x, vf *power)
+{
+    /* log(2) in two parts, the first of so few bits that n times it is exact. */
+    const float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
+    x = v_max(v_set(-105.0f), x); /* NaN passes */
+    vf n = v_round(v_mul(x, v_set(1.44269504f)));
+    vf r = v_fma(n, v_set(-ln2_high), x);
+    r = v_fma(n, v_set(-ln2_low), r);
+    *power = n;
+    return v_fma(v_mul(r, r), polynomial5(r, EXP_POLY), r);
+}
+
+/* exp(x) for x <= 0: all that is needed, and it cannot overflow. */
+static inline vf
+v_exp(vf x)
+{
+    vf n;
+    vf q = exp_parts(x, &n);
+    return v_scale2(v_add(q, v_set(1.0f)), n);
+}
+
+/* exp(-|x|) */
+static inline vf
+v_exp_abs(vf x)
+{
+    return v_exp(v_mul(v_abs(x), v_set(-1.0f)));
+}
+
+/* exp(x) - 1 = 2^n q + (2^n - 1) for x <= 0. */
+static inline vf
+v_expm1(vf x)
+{
+    vf n;
+    vf q = exp_parts(x, &n);
+    vf power = v_scale2(v_set(1.0f), n);
+    return v_fma(power, q, v_sub(power, v_set(1.0f)));
+}
+
+/* 1 / (1 + exp(-x)) = exp(x) / (exp(x) + 1) */
+static inline vf
+v_sigmoid(vf x)
+{
+    vf e = v_exp_abs(x);
+    vf top = v_select(v_greater(x, v_set(0.0f)), v_set(1.0f), e);
+    return v_div(top, v_add(e, v_set(1.0f)));
+}
+
+static inline vf
+v_tanh(vf x)
+{
+    vf s = v_mul(x, x);
+    vf small = v_fma(v_mul(x, s), polynomial5(s, TANH_POLY), x);
+    vf e = v_exp(v_mul(v_abs(x), v_set(-2.0f)));
+    vf large = v_div(v_sub(v_set(1.0f), e), v_add(e, v_set(1.0f)));
+    large = v_select(v_greater(x, v_set(0.0f)), large, v_mul(large, v_set(-1.0f)));
+    return v_select(v_greater(v_set(0.625f), v_abs(x)), small, large);
+}
+
+/* log(1 + exp(x)) = max(x, 0) + log(1 + e), e = exp(-|x|), where
+ * log(1 + e) = 2 atanh(e / (2 + e)). */
+static inline vf
+v_softplus(vf x)
+{
+    vf e = v_exp_abs(x);
+    vf a = v_div(e, v_add(e, v_set(2.0f)));
+    vf s = v_mul(a, a);
+    vf half_log = v_fma(v_mul(a, s), polynomial5(s, ATANH_POLY), a);
+    return v_fma(half_log, v_set(2.0f), v_max(v_set(0.0f), x));
+}
+
+/* The normal distribution function (1 + erf(x / sqrt 2)) / 2.  Its upper tail Q(t) is
+ * exp(-t^2/2) times a slowly varying function (the form of M. Shepherd and J.
+ * Laframboise, Math. Comp. 36, 1981), which leaves it a relative error of about t^2/2
+ * roundings. */
+static inline vf
+v_normal_cdf(vf x)
+{
+    vf t = v_min(v_set(15.0f), v_abs(x)); /* Q(15) < 2^-150 */
+    vf u = v_div(v_set(1.0f), v_add(t, v_set(4.0f)));
+    vf w = v_mul(v_sub(t, v_set(4.0f)), u);
+    vf e = v_exp(v_mul(v_mul(t, v_set(-0.5f)), t));
+    vf slow = v_fma(v_set(NORMAL_POLY[9]), w, v_set(NORMAL_POLY[8]));
+    slow = horner4(horner4(slow, w, NORMAL_POLY + 4), w, NORMAL_POLY);
+    vf tail = v_mul(v_mul(e, u), slow);
+    return v_select(v_greater(x, v_set(0.0f)), v_sub(v_set(1.0f), tail), tail);
+}
+
+/* ---- activations: p as bias_act prepared it ---- */
+
+static inline vf
+linear(vf x, const vf *p)
+{
+    return x;
+}
+
+static inline vf
+gelu(vf x, const vf *p)
+{
+    return v_mul(x, v_normal_cdf(x));
+}
+
+/* (1 + tanh u) / 2 is the sigmoid of 2 u, which has no cancellation. */
+static inline vf
+gelu_tanh(vf x, const vf *p)
+{
+    vf cubic = v_fma(v_mul(v_mul(x, x), x), v_set(0.044715f), x);
+    return v_mul(x, v_sigmoid(v_mul(cubic, v_set(1.5957691216f))));
+}
+
+static inline vf
+gelu_10(vf x, const vf *p)
+{
+    return v_min(v_set(10.0f), v_max(v_set(-10.0f), gelu(x, p)));
+}
+
+static inline vf
+quick_gelu(vf x, const vf *p)
+{
+    return v_mul(x, v_sigmoid(v_mul(x, v_set(1.702f))));
+}
+
+static inline vf
+relu(vf x, const vf *p)
+{
+    return v_max(v_set(0.0f), x);
+}
+
+static inline vf
+relu2(vf x, const vf *p)
+{
+    vf y = relu(x, p);
+    return v_mul(y, y);
+}
+
+static inline vf
+relu6(vf x, const vf *p)
+{
+    return v_min(v_set(6.0f), relu(x, p));
+}
+
+static inline vf
+prelu(vf x, const vf *p)
+{
+    return v_select(v_greater(x, v_set(0.0f)), x, v_mul(x, p[0]));
+}
+
+static inline vf
+silu(vf x, const vf *p)
+{
+    return v_mul(x, v_sigmoid(x));
+}
+
+static inline vf
+tanh_act(vf x, const vf *p)
+{
+    return v_tanh(x);
+}
+
+static inline vf
+sigmoid(vf x, const vf *p)
+{
+    return v_sigmoid(x);
+}
+
+/* With e = exp(-|x|), tanh(softplus x) is (1 + 2 e) / (1 + 2 e + 2 e^2) for x > 0 and
+ * (2 e + e^2) / (2 + 2 e + e^2) otherwise. */
+static inline vf
+mish(vf x, const vf *p)
+{
+    vf e = v_exp_abs(x);
+    vm positive = v_greater(x, v_set(0.0f));
+    vf above = v_fma(e, v_set(2.0f), v_set(1.0f));
+    vf below = v_mul(e, v_add(e, v_set(2.0f)));
+    vf top = v_select(positive, above, below);
+    vf more = v_select(positive, v_mul(v_mul(e, e), v_set(2.0f)), v_set(2.0f));
+    return v_mul(x, v_div(top, v_add(top, more)));
+}
+
+static inline vf
+laplace(vf x, const vf *p)
+{
+    return v_normal_cdf(v_div(v_sub(x, v_set(0.707107f)), v_set(0.282095f)));
+}
+
+static inline vf
+hardswish(vf x, const vf *p)
+{
+    vf gate = relu6(v_add(x, v_set(3.0f)), p);
+    return v_mul(x, v_div(gate, v_set(6.0f))); /* x gate may overflow */
+}
+
+static inline vf
+sqrtsoftplus(vf x, const vf *p)
+{
+    return v_sqrt(v_softplus(x));
+}
+
+/* p: {softplus(ap), beta + softplus(an), beta, eps} */
+static inline vf
+xielu(vf x, const vf *p)
+{
+    vf positive = v_fma(v_mul(p[0], x), x, v_mul(p[2], x));
+    vf low = v_min(p[3], v_min(v_set(0.0f), x));
+    vf negative = v_fma(v_sub(v_expm1(low), x), p[1], v_mul(p[2], x));
+    return v_select(v_greater(x, v_set(0.0f)), positive, negative);
+}
+
+/* One row; `whole` and `part` are what act is applied to, at i.  Rows with and without
+ * bias are loops of their own: a test inside keeps compilers from vectorising C. */
+#define ACTIVATE(act, whole, part)                 \
+    do {                                           \
+        size_t i = 0;                              \
+        for (; i + VW <= F; i += VW)               \
+            v_store(x + i, act(whole, p));         \
+        if (i < F)                                 \
+            v_store_n(x + i, F - i, act(part, p)); \
+    } while (0)
+
+#define DEFINE_ROWS(act)                                                            \
+    static void rows_##act(float *x, const float *bias, size_t T, size_t F,         \
+                           size_t stride, const float *params)                      \
+    {                                                                               \
+        vf p[TXE_MAX_ACT_PARAMS];                                                   \
+        for (size_t k = 0; k < TXE_MAX_ACT_PARAMS; k++)                             \
+            p[k] = v_set(params[k]);                                                \
+        for (size_t t = 0; t < T; t++, x += stride)                                 \
+            if (bias != NULL)                                                       \
+                ACTIVATE(act, v_add(v_load(x + i), v_load(bias + i)),               \
+                         v_add(v_load_n(x + i, F - i), v_load_n(bias + i, F - i))); \
+            else                                                                    \
+                ACTIVATE(act, v_load(x + i), v_load_n(x + i, F - i));               \
+    }
+
+DEFINE_ROWS(linear)
+DEFINE_ROWS(gelu)
+DEFINE_ROWS(gelu_tanh)
+DEFINE_ROWS(gelu_10)
+DEFINE_ROWS(quick_gelu)
+DEFINE_ROWS(relu)
+DEFINE_ROWS(relu2)
+DEFINE_ROWS(relu6)
+DEFINE_ROWS(prelu)
+DEFINE_ROWS(silu)
+DEFINE_ROWS(tanh_act)
+DEFINE_ROWS(sigmoid)
+DEFINE_ROWS(mish)
+DEFINE_ROWS(laplace)
+DEFINE_ROWS(hardswish)
+DEFINE_ROWS(sqrtsoftplus)
+DEFINE_ROWS(xielu)
+
+static void
+bias_act(float *x, const float *bias, size_t T, size_t F, size_t stride,
+         txe_activation act, const float *params)
+{
+    static void (*const rows[TXE_NACTS])(float *, const float *, size_t, size_t, size_t,
+                                         const float *) = {
+        [TXE_ACT_LINEAR] = rows_linear,
+        [TXE_ACT_GELU] = rows_gelu,
+        [TXE_ACT_GELU_TANH] = rows_gelu_tanh,
+        [TXE_ACT_GELU_10] = rows_gelu_10,
+        [TXE_ACT_QUICK_GELU] = rows_quick_gelu,
+        [TXE_ACT_RELU] = rows_relu,
+        [TXE_ACT_RELU2] = rows_relu2,
+        [TXE_ACT_RELU6] = rows_relu6,
+        [TXE_ACT_LEAKY_RELU] = rows_prelu,
+        [TXE_ACT_SILU] = rows_silu,
+        [TXE_ACT_TANH] = rows_tanh_act,
+        [TXE_ACT_SIGMOID] = rows_sigmoid,
+        [TXE_ACT_MISH] = rows_mish,
+        [TXE_ACT_LAPLACE] = rows_laplace,
+        [TXE_ACT_HARDSWISH] = rows_hardswish,
+        [TXE_ACT_PRELU] = rows_prelu,
+        [TXE_ACT_XIELU] = rows_xielu,
+        [TXE_ACT_SQRTSOFTPLUS] = rows_sqrtsoftplus,
+    };
+    float p[TXE_MAX_ACT_PARAMS] = {0.01f}; /* of leaky_relu */
+    if (act == TXE_ACT_LINEAR && bias == NULL)
+        return;
+    if (act == TXE_ACT_PRELU) {
+        p[0] = params[0];
+    } else if (act == TXE_ACT_XIELU) {
+        p[0] = v_largest(v_softplus(v_set(params[0])));
+        p[1] = params[2] + v_largest(v_softplus(v_set(params[1])));
+        p[2] = params[2];
+        p[3] = params[3];
+    }
+    rows[act](x, bias, T, F, stride, p);
+}
+
+/* ---- rows ----
+ *
+ * Sums and maxima run in ACCS vectors, so that neither rounding nor the latency of one
+ * chain of operations counts.  What is left behind the last whole vector of a row stays
+ * in a register from pass to pass: memory written under a mask is slow to read back. */
+
+/* Runs a block for every whole vector among the first `whole` elements: `at` is where
+ * it starts, `k` the accumulator whose turn it is. */
+#define EACH_VECTOR(whole, ...)                                  \
+    do {                                                         \
+        size_t start = 0;                                        \
+        for (; start + ACCS * VW <= (whole); start += ACCS * VW) \
+            for (size_t k = 0; k < ACCS; k++) {                  \
+                const size_t at = start + k * VW;                \
+                __VA_ARGS__                                      \
+            }                                                    \
+        for (; start < (whole); start += VW) {                   \
+            const size_t at = start, k = 0;                      \
+            __VA_ARGS__                                          \
+        }                                                        \
+    } while (0)
+
+static inline void
+fill(vf *acc, float value)
+{
+    for (size_t k = 0; k < ACCS; k++)
+        acc[k] = v_set(value);
+}
+
+static inline float
+sum_of(vf *acc)
+{
+    for (size_t half = ACCS / 2; half > 0; half /= 2)
+        for (size_t k = 0; k < half; k++)
+            acc[k] = v_add(acc[k], acc[k + half]);
+    return v_sum(acc[0]);
+}
+
+static inline float
+largest_of(vf *acc)
+{
+    for (size_t half = ACCS / 2; half > 0; half /= 2)
+        for (size_t k = 0; k < half; k++)
+            acc[k] = v_max(acc[k], acc[k + half]);
+    return v_largest(acc[0]);
+}
+
+static void
+layernorm_row(float *y, const float *x, const float *bias, const float *residual,
+              const float *gamma, const float *beta, float eps, size_t C)
+{
+    const size_t rest = C % VW, whole = C - rest;
+    const float count = (float)C;
+    const bool stored = bias != NULL || residual != NULL;
+    const float *v = stored ? y : x; /* the row of x + bias + residual */
+    vf last = v_set(0.0f);           /* and the end of it */
+    vf sums[ACCS], squares[ACCS];
+
+    fill(sums, 0.0f);
+    EACH_VECTOR(whole, {
+        vf sum = v_load(x + at);
+        if (bias != NULL)
+            sum = v_add(sum, v_load(bias + at));
+        if (residual != NULL)
+            sum = v_add(sum, v_load(residual + at));
+        if (stored)
+            v_store(y + at, sum);
+        sums[k] = v_add(sums[k], sum);
+    });
+    if (rest != 0) {
+        last = v_load_n(x + whole, rest);
+        if (bias != NULL)
+            last = v_add(last, v_load_n(bias + whole, rest));
+        if (residual != NULL)
+            last = v_add(last, v_load_n(residual + whole, rest));
+        sums[0] = v_add(sums[0], last);
+    }
+    const float mean = sum_of(sums) / count;
+
+    /* Deviations from a rounded mean do not quite sum to 0; what they sum to corrects
+     * mean and variance, which matters where the mean is far larger than they are. */
+    fill(sums, 0.0f);
+    fill(squares, 0.0f);
+    EACH_VECTOR(whole, {
+        vf d = v_sub(v_load(v + at), v_set(mean));
+        sums[k] = v_add(sums[k], d);
+        squares[k] = v_fma(d, d, squares[k]);
+    });
+    if (rest != 0) {
+        last = v_keep_n(v_sub(last, v_set(mean)), rest, v_set(0.0f));
+        sums[0] = v_add(sums[0], last);
+        squares[0] = v_fma(last, last, squares[0]);
+    }
+    const float shift = sum_of(sums) / count;
+    const float square = sum_of(squares) / count - shift * shift;
+    const float variance = TXE_MAX(square, 0.0f);
+    const float scale = 1.0f / sqrtf(variance + eps);
+    const float offset = -shift * scale;
+
+    EACH_VECTOR(whole, {
+        (void)k;
+        vf d = v_sub(v_load(v + at), v_set(mean));
+        vf normal = v_fma(d, v_set(scale), v_set(offset));
+        v_store(y + at, v_fma(normal, v_load(gamma + at), v_load(beta + at)));
+    });
+    if (rest != 0) {
+        vf normal = v_fma(last, v_set(scale), v_set(offset));
+        last =
+            v_fma(normal, v_load_n(gamma + whole, rest), v_load_n(beta + whole, rest));
+        v_store_n(y + whole, rest, last);
+    }
+}
+
+static void
+layernorm(float *y, const float *x, const float *bias, const float *residual,
+          const float *gamma, const float *beta, float eps, size_t T, size_t C)
+{
+    for (size_t t = 0; t < T; t++)
+        layernorm_row(y + t * C, x + t * C, bias,
+                      residual != NULL ? residual + t * C : NULL, gamma, beta, eps, C);
+}
+
+static void
+softmax_row(float *x, size_t n, float scale, const float *mask)
+{
+    const size_t rest = n % VW, whole = n - rest;
+    vf last = v_set(0.0f);
+    vf acc[ACCS];
+
+    fill(acc, -INFINITY);
+    EACH_VECTOR(whole, {
+        vf v = v_mul(v_load(x + at), v_set(scale));
+        if (mask != NULL)
+            v = v_add(v, v_load(mask + at));
+        v_store(x + at, v);
+        acc[k] = v_max(acc[k], v);
+    });
+    if (rest != 0) {
+        last = v_mul(v_load_n(x + whole, rest), v_set(scale));
+        if (mask != NULL)
+            last = v_add(last, v_load_n(mask + whole, rest));
+        last = v_keep_n(last, rest, v_set(-INFINITY)); /* adds nothing to the sum */
+        acc[0] = v_max(acc[0], last);
+    }
+    const float largest = largest_of(acc);
+
+    fill(acc, 0.0f);
+    EACH_VECTOR(whole, {
+        vf e = v_exp(v_sub(v_load(x + at), v_set(largest)));
+        v_store(x + at, e);
+        acc[k] = v_add(acc[k], e);
+    });
+    if (rest != 0) {
+        last = v_exp(v_sub(last, v_set(largest)));
+        acc[0] = v_add(acc[0], last);
+    }
+    const vf inverse = v_set(1.0f / sum_of(acc));
+
+    EACH_VECTOR(whole, {
+        (void)k;
+        v_store(x + at, v_mul(v_load(x + at), inverse));
+    });
+    if (rest != 0)
+        v_store_n(x + whole, rest, v_mul(last, inverse));
+}
+
+static void
+softmax(float *x, size_t rows, size_t n, size_t stride, float scale, const float *mask,
+        size_t mask_stride)
+{
+    for (size_t row = 0; row < rows; row++)
+        softmax_row(x + row * stride, n, scale,
+                    mask != NULL ? mask + row * mask_stride : NULL);
+}
+
+static void
+add(float *y, const float *a, const float *b, const float *c, size_t n)
+{
+    size_t i = 0;
+    for (; i + VW <= n; i += VW) {
+        vf v = v_add(v_load(a + i), v_load(b + i));
+        if (c != NULL)
+            v = v_add(v, v_load(c + i));
+        v_store(y + i, v);
+    }
+    if (i < n) {
+        size_t some = n - i;
+        vf v = v_add(v_load_n(a + i, some), v_load_n(b + i, some));
+        if (c != NULL)
+            v = v_add(v, v_load_n(c + i, some));
+        v_store_n(y + i, some, v);
+    }
+}
+
+/* ---- conversions ---- */
+
+#define DEFINE_CONVERSION(name, v_load_16)                  \
+    static void name(float *y, const uint16_t *x, size_t n) \
+    {                                                       \
+        size_t i = 0;                                       \
+        for (; i + VW <= n; i += VW)                        \
+            v_store(y + i, v_load_16(x + i));               \
+        if (i < n) {                                        \
+            uint16_t last[VW] = {0};                        \
+            memcpy(last, x + i, (n - i) * sizeof last[0]);  \
+            v_store_n(y + i, n - i, v_load_16(last));       \
+        }                                                   \
+    }
+
+DEFINE_CONVERSION(from_f16, v_load_f16)
+DEFINE_CONVERSION(from_bf16, v_load_bf16)
+
+static const struct txe_kernels table = {
+    .name = TABLE_NAME,
+    .layernorm = layernorm,
+    .bias_act = bias_act,
+    .softmax = softmax,
+    .from_f16 = from_f16,
+    .from_bf16 = from_bf16,
+    .add = add,
+};

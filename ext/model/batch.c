@@ -1,0 +1,153 @@
+/* Checking a batch and planning its rows: see batch.h. */
+#include "model/batch.h"
+
+#include <string.h>
+
+#include "base/common.h"
+
+static txe_status
+check_range(const char *what, const int64_t *values, size_t limit, const char *table,
+            const struct txe_inputs *in, struct txe_error *err)
+{
+    for (size_t i = 0; i < in->B * in->S; i++)
+        if (values[i] < 0 || (uint64_t)values[i] >= limit)
+            return txe_fail(err, TXE_EINDEX,
+                            "%s[%zu, %zu] is %lld; it must be from 0 to %zu (%s is %zu)",
+                            what, i / in->S, i % in->S, (long long)values[i], limit - 1,
+                            table, limit);
+    return TXE_OK;
+}
+
+static txe_status
+check_inputs(const struct txe_inputs *in, const struct txe_config *config,
+             struct txe_error *err)
+{
+    if (in->B == 0 || in->S == 0)
+        return txe_fail(err, TXE_EVALUE,
+                        "the input has shape (%zu, %zu): there is nothing to compute; "
+                        "at least one sequence of at least one token is needed",
+                        in->B, in->S);
+    if (in->ids != NULL && check_range("input_ids", in->ids, config->vocab_size,
+                                       "vocab_size", in, err) != TXE_OK)
+        return err->status;
+    if (in->types != NULL &&
+        check_range("token_type_ids", in->types, config->type_vocab_size,
+                    "type_vocab_size", in, err) != TXE_OK)
+        return err->status;
+    if (in->positions != NULL)
+        return check_range("position_ids", in->positions, config->max_positions,
+                           "max_position_embeddings", in, err);
+    if (config->family != TXE_ROBERTA && in->S > config->max_positions)
+        return txe_fail(err, TXE_EVALUE,
+                        "sequences of %zu tokens are too long: the model has positions "
+                        "for %zu (max_position_embeddings); truncate the text, for "
+                        "example with tokenizer(..., truncation=True, max_length=%zu)",
+                        in->S, config->max_positions, config->max_positions);
+    return TXE_OK;
+}
+
+/* The position of every token of sequence b by the family's rule, into positions[S]. */
+static txe_status
+count_positions(int64_t *positions, const struct txe_inputs *in,
+                const struct txe_config *config, size_t b, struct txe_error *err)
+{
+    if (in->positions != NULL) {
+        memcpy(positions, in->positions + b * in->S, in->S * sizeof *positions);
+        return TXE_OK;
+    }
+    if (config->family != TXE_ROBERTA) {
+        for (size_t s = 0; s < in->S; s++)
+            positions[s] = (int64_t)s;
+        return TXE_OK;
+    }
+    const int64_t pad = config->pad_token_id;
+    int64_t seen = 0;
+    for (size_t s = 0; s < in->S; s++) {
+        bool real = in->ids == NULL || in->ids[b * in->S + s] != pad;
+        seen += real;
+        positions[s] = real ? seen + pad : pad;
+    }
+    if ((uint64_t)(seen + pad) >= config->max_positions) {
+        const long long limit = (long long)config->max_positions - 1 - (long long)pad;
+        return txe_fail(err, TXE_EVALUE,
+                        "sequence %zu of the batch has %lld tokens: the model has "
+                        "positions for %lld (max_position_embeddings %zu, of which "
+                        "RoBERTa skips the first pad_token_id + 1 = %lld); truncate the "
+                        "text, for example with tokenizer(..., truncation=True, "
+                        "max_length=%lld)",
+                        b, (long long)seen, limit, config->max_positions,
+                        (long long)pad + 1, limit);
+    }
+    return TXE_OK;
+}
+
+static void
+plan_sequence(struct txe_plan *plan, const struct txe_inputs *in, size_t b, bool first,
+              const int64_t *positions)
+{
+    struct txe_sequence *sequence = &plan->sequences[b];
+    const bool *mask = in->mask != NULL ? in->mask + b * in->S : NULL;
+    size_t nkeys = in->S;
+    if (mask != NULL) {
+        nkeys = 0;
+        for (size_t s = 0; s < in->S; s++)
+            nkeys += mask[s];
+    }
+    sequence->start = plan->T;
+    sequence->uniform = nkeys == 0;
+    if (sequence->uniform) {
+        mask = NULL;
+        nkeys = in->S;
+    }
+    for (size_t s = 0; s < in->S; s++)
+        if (mask == NULL || mask[s]) {
+            plan->rows[plan->T] = b * in->S + s;
+            plan->positions[plan->T++] = positions[s];
+        }
+    const bool *wanted = in->wanted != NULL ? in->wanted + b * in->S : NULL;
+    for (size_t s = 0; mask != NULL && s < in->S; s++)
+        if (!mask[s] && ((first && s == 0) || (wanted != NULL && wanted[s]))) {
+            plan->rows[plan->T] = b * in->S + s;
+            plan->positions[plan->T++] = positions[s];
+        }
+    sequence->nrows = plan->T - sequence->start;
+    sequence->nkeys = nkeys;
+    plan->max_keys = TXE_MAX(plan->max_keys, nkeys);
+}
+
+txe_status
+txe_plan_make(struct txe_plan *plan, const struct txe_inputs *in,
+              const struct txe_config *config, bool first, struct txe_error *err)
+{
+    memset(plan, 0, sizeof *plan);
+    if (check_inputs(in, config, err) != TXE_OK)
+        return err->status;
+    plan->B = in->B;
+    plan->S = in->S;
+    int64_t *positions = txe_alloc(in->S, sizeof *positions);
+    plan->sequences = txe_alloc(in->B, sizeof *plan->sequences);
+    plan->rows = txe_alloc(in->B * in->S, sizeof *plan->rows);
+    plan->positions = txe_alloc(in->B * in->S, sizeof *plan->positions);
+    txe_status status = TXE_OK;
+    if (positions == NULL || plan->sequences == NULL || plan->rows == NULL ||
+        plan->positions == NULL)
+        status = txe_fail_nomem(err, in->B * in->S * sizeof *plan->rows);
+    for (size_t b = 0; status == TXE_OK && b < in->B; b++) {
+        status = count_positions(positions, in, config, b, err);
+        if (status == TXE_OK)
+            plan_sequence(plan, in, b, first, positions);
+    }
+    free(positions);
+    if (status != TXE_OK)
+        txe_plan_free(plan);
+    return status;
+}
+
+void
+txe_plan_free(struct txe_plan *plan)
+{
+    free(plan->sequences);
+    free(plan->rows);
+    free(plan->positions);
+    memset(plan, 0, sizeof *plan);
+}

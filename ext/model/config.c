@@ -1,0 +1,91 @@
+/* Configuration: see config.h. */
+#include "model/config.h"
+
+#include <limits.h>
+
+static txe_status
+check_size(const char *name, size_t value, size_t least, struct txe_error *err)
+{
+    /* BLAS counts in int; so does everything that is ever multiplied by it here. */
+    if (value < least || value > INT_MAX)
+        return txe_fail(err, TXE_EVALUE, "%s is %zu; it must be from %zu to %d", name,
+                        value, least, INT_MAX);
+    return TXE_OK;
+}
+
+txe_status
+txe_config_check(struct txe_config *config, struct txe_error *err)
+{
+    if (config->family != TXE_ALBERT) {
+        config->embedding_size = config->hidden_size;
+        config->num_groups = config->num_layers;
+        config->inner_group_num = 1;
+    }
+    const struct {
+        const char *name;
+        size_t value, least;
+    } sizes[] = {
+        {"vocab_size", config->vocab_size, 1},
+        {"embedding_size", config->embedding_size, 1},
+        {"hidden_size", config->hidden_size, 1},
+        {"num_hidden_layers", config->num_layers, 0},
+        {"num_hidden_groups", config->num_groups, config->family == TXE_ALBERT},
+        {"inner_group_num", config->inner_group_num, 1},
+        {"num_attention_heads", config->num_heads, 1},
+        {"intermediate_size", config->intermediate_size, 1},
+        {"max_position_embeddings", config->max_positions, 1},
+        {"type_vocab_size", config->type_vocab_size, 1},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        if (check_size(sizes[i].name, sizes[i].value, sizes[i].least, err) != TXE_OK)
+            return err->status;
+    if (config->hidden_size > INT_MAX / 3) /* rows of query, key and value side by side */
+        return txe_fail(err, TXE_EVALUE, "hidden_size is %zu; it must be at most %d",
+                        config->hidden_size, INT_MAX / 3);
+    if (config->hidden_size % config->num_heads != 0)
+        return txe_fail(err, TXE_EVALUE,
+                        "hidden_size (%zu) must be a multiple of num_attention_heads "
+                        "(%zu)",
+                        config->hidden_size, config->num_heads);
+    if (!(config->layer_norm_eps >= 0.0f))
+        return txe_fail(err, TXE_EVALUE, "layer_norm_eps is %g; it must not be negative",
+                        (double)config->layer_norm_eps);
+    if (config->family == TXE_ROBERTA &&
+        (config->pad_token_id < 0 ||
+         (uint64_t)config->pad_token_id + 1 >= config->max_positions))
+        return txe_fail(err, TXE_EVALUE,
+                        "pad_token_id is %lld; RoBERTa counts positions from "
+                        "pad_token_id + 1, so it must be from 0 to %lld "
+                        "(max_position_embeddings - 2)",
+                        (long long)config->pad_token_id,
+                        (long long)config->max_positions - 2);
+    if (config->family == TXE_ALBERT && config->num_layers != 0 &&
+        config->num_groups > config->num_layers)
+        return txe_fail(err, TXE_EVALUE,
+                        "num_hidden_groups (%zu) must not exceed num_hidden_layers (%zu)",
+                        config->num_groups, config->num_layers);
+    return TXE_OK;
+}
+
+size_t
+txe_config_napplications(const struct txe_config *config)
+{
+    return config->num_layers * config->inner_group_num;
+}
+
+size_t
+txe_config_nlayers(const struct txe_config *config)
+{
+    return config->num_groups * config->inner_group_num;
+}
+
+size_t
+txe_config_layer_of(const struct txe_config *config, size_t application)
+{
+    if (config->family != TXE_ALBERT)
+        return application;
+    size_t layer = application / config->inner_group_num;
+    double per_group = (double)config->num_layers / (double)config->num_groups;
+    size_t group = (size_t)((double)layer / per_group);
+    return group * config->inner_group_num + application % config->inner_group_num;
+}

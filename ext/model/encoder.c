@@ -1,0 +1,295 @@
+/* The forward pass: see encoder.h.
+ *
+ * All arrays between the embeddings and the outputs are packed, [T, ...]; only scatter()
+ * knows about padding.  The feed-forward and the vocabulary projection run over chunks of
+ * rows, so that their wide intermediates stay small whatever the batch. */
+#include "model/encoder.h"
+
+#include <string.h>
+
+#include "base/common.h"
+#include "base/threads.h"
+#include "kernels/gemm.h"
+#include "model/attention.h"
+
+#define CHUNK_ROWS 1024       /* rows of the feed-forward's intermediate */
+#define LOGITS_CHUNK_ROWS 256 /* rows of the vocabulary projection */
+#define BLOCK_ROWS 16         /* rows one task of an element-wise loop takes */
+
+/* One forward pass in progress. */
+struct pass {
+    const struct txe_encoder *encoder;
+    const struct txe_inputs *inputs;
+    const struct txe_outputs *outputs;
+    struct txe_plan plan;
+    size_t nworkers;
+    float *x;       /* [T, C] the residual stream */
+    float *y;       /* [T, max(C, E)] what a sub-layer computed */
+    float *qkv;     /* [T, 3C] */
+    float *wide;    /* [min(T, CHUNK_ROWS), F] */
+    float *scratch; /* attention scores */
+};
+
+/* ---- element-wise loops over rows, in parallel ---- */
+
+struct rows_job {
+    const struct txe_kernels *kernels;
+    size_t T, width, stride;
+    float *y;
+    /* bias_act */
+    const float *bias;
+    txe_activation act;
+    const float *params;
+    /* layernorm */
+    const float *x, *residual, *gamma, *beta;
+    float eps;
+};
+
+static void
+bias_act_block(void *context, size_t index, size_t worker)
+{
+    const struct rows_job *job = context;
+    (void)worker;
+    size_t t = index * BLOCK_ROWS;
+    job->kernels->bias_act(job->y + t * job->stride, job->bias,
+                           TXE_MIN((size_t)BLOCK_ROWS, job->T - t), job->width,
+                           job->stride, job->act, job->params);
+}
+
+static void
+layernorm_block(void *context, size_t index, size_t worker)
+{
+    const struct rows_job *job = context;
+    (void)worker;
+    size_t at = index * BLOCK_ROWS * job->width;
+    job->kernels->layernorm(job->y + at, job->x + at, job->bias,
+                            job->residual != NULL ? job->residual + at : NULL,
+                            job->gamma, job->beta, job->eps,
+                            TXE_MIN((size_t)BLOCK_ROWS, job->T - index * BLOCK_ROWS),
+                            job->width);
+}
+
+static void
+run_rows(const struct pass *pass, txe_loop_body body, struct rows_job *job)
+{
+    txe_parallel_for((job->T + BLOCK_ROWS - 1) / BLOCK_ROWS, pass->nworkers, body, job);
+}
+
+/* y = act(y + bias), rows [T, width] of the given stride. */
+static void
+bias_act(const struct pass *pass, float *y, const float *bias, size_t T, size_t width,
+         size_t stride, txe_activation act, const struct txe_act_weights *weights)
+{
+    float params[TXE_MAX_ACT_PARAMS] = {0};
+    for (size_t i = 0; weights != NULL && i < txe_activation_nparams(act); i++)
+        params[i] = *weights->params[i];
+    struct rows_job job = {.kernels = pass->encoder->kernels,
+                           .T = T,
+                           .width = width,
+                           .stride = stride,
+                           .y = y,
+                           .bias = bias,
+                           .act = act,
+                           .params = params};
+    run_rows(pass, bias_act_block, &job);
+}
+
+/* y = LN(x + bias + residual), rows [T, width]. */
+static void
+layernorm(const struct pass *pass, float *y, const float *x, const float *bias,
+          const float *residual, const struct txe_norm_weights *norm, size_t T,
+          size_t width)
+{
+    struct rows_job job = {.kernels = pass->encoder->kernels,
+                           .T = T,
+                           .width = width,
+                           .y = y,
+                           .bias = bias,
+                           .x = x,
+                           .residual = residual,
+                           .gamma = norm->gamma,
+                           .beta = norm->beta,
+                           .eps = pass->encoder->config.layer_norm_eps};
+    run_rows(pass, layernorm_block, &job);
+}
+
+/* ---- the parts of the model ---- */
+
+/* Copies packed rows [T, width] to their padded places. */
+static void
+scatter(const struct pass *pass, float *padded, const float *packed, size_t width)
+{
+    for (size_t t = 0; t < pass->plan.T; t++)
+        memcpy(padded + pass->plan.rows[t] * width, packed + t * width,
+               width * sizeof *packed);
+}
+
+static void
+embed_block(void *context, size_t index, size_t worker)
+{
+    const struct pass *pass = context;
+    const struct txe_weights *w = &pass->encoder->weights;
+    const struct txe_inputs *in = pass->inputs;
+    const size_t E = pass->encoder->config.embedding_size;
+    const size_t end = TXE_MIN((index + 1) * BLOCK_ROWS, pass->plan.T);
+    (void)worker;
+    for (size_t t = index * BLOCK_ROWS; t < end; t++) {
+        const size_t row = pass->plan.rows[t];
+        const float *word =
+            in->ids != NULL ? w->word + (size_t)in->ids[row] * E : in->embeds + row * E;
+        const float *type = w->type + (in->types != NULL ? (size_t)in->types[row] : 0) * E;
+        pass->encoder->kernels->add(pass->y + t * E, word, type,
+                                    w->position + (size_t)pass->plan.positions[t] * E, E);
+    }
+}
+
+static void
+run_embeddings(const struct pass *pass)
+{
+    const struct txe_config *config = &pass->encoder->config;
+    const struct txe_weights *w = &pass->encoder->weights;
+    const size_t T = pass->plan.T, E = config->embedding_size, C = config->hidden_size;
+    txe_parallel_for((T + BLOCK_ROWS - 1) / BLOCK_ROWS, pass->nworkers, embed_block,
+                     (void *)pass);
+    if (config->family != TXE_ALBERT) {
+        layernorm(pass, pass->x, pass->y, NULL, NULL, &w->norm, T, E);
+        return;
+    }
+    layernorm(pass, pass->y, pass->y, NULL, NULL, &w->norm, T, E);
+    txe_linear(pass->x, C, pass->y, E, w->projection.weight, T, C, E);
+    bias_act(pass, pass->x, w->projection.bias, T, C, C, TXE_ACT_LINEAR, NULL);
+}
+
+static void
+run_layer(const struct pass *pass, const struct txe_layer_weights *w, float *probs)
+{
+    const struct txe_config *config = &pass->encoder->config;
+    const size_t T = pass->plan.T, C = config->hidden_size, F = config->intermediate_size;
+
+    const struct txe_linear_weights *qkv[] = {&w->query, &w->key, &w->value};
+    for (size_t i = 0; i < 3; i++) {
+        txe_linear(pass->qkv + i * C, 3 * C, pass->x, C, qkv[i]->weight, T, C, C);
+        bias_act(pass, pass->qkv + i * C, qkv[i]->bias, T, C, 3 * C, TXE_ACT_LINEAR, NULL);
+    }
+    txe_attention(pass->y, pass->qkv, probs, pass->scratch, pass->nworkers, &pass->plan,
+                  pass->inputs, config, pass->encoder->kernels);
+    /* qkv has served; its memory takes the projected context. */
+    txe_linear(pass->qkv, C, pass->y, C, w->output.weight, T, C, C);
+    layernorm(pass, pass->x, pass->qkv, w->output.bias, pass->x, &w->attention_norm, T, C);
+
+    for (size_t t = 0; t < T; t += CHUNK_ROWS) {
+        const size_t n = TXE_MIN((size_t)CHUNK_ROWS, T - t);
+        txe_linear(pass->wide, F, pass->x + t * C, C, w->up.weight, n, F, C);
+        bias_act(pass, pass->wide, w->up.bias, n, F, F, config->act, &w->act);
+        txe_linear(pass->y + t * C, C, pass->wide, F, w->down.weight, n, C, F);
+    }
+    layernorm(pass, pass->x, pass->y, w->down.bias, pass->x, &w->output_norm, T, C);
+}
+
+static void
+run_pooler(const struct pass *pass)
+{
+    const struct txe_config *config = &pass->encoder->config;
+    const struct txe_linear_weights *w = &pass->encoder->weights.pooler;
+    const size_t B = pass->plan.B, C = config->hidden_size;
+    for (size_t b = 0; b < B; b++) {
+        const struct txe_sequence *sequence = &pass->plan.sequences[b];
+        size_t t = sequence->start;
+        if (pass->plan.rows[t] != b * pass->plan.S) /* position 0 is padding */
+            t += sequence->nkeys;
+        memcpy(pass->y + b * C, pass->x + t * C, C * sizeof *pass->y);
+    }
+    txe_linear(pass->outputs->pooled, C, pass->y, C, w->weight, B, C, C);
+    bias_act(pass, pass->outputs->pooled, w->bias, B, C, C, TXE_ACT_TANH, NULL);
+}
+
+/* chunk: [LOGITS_CHUNK_ROWS, V], where logits stand before they find their places. */
+static void
+run_masked_lm(const struct pass *pass, float *chunk)
+{
+    const struct txe_config *config = &pass->encoder->config;
+    const struct txe_masked_lm_weights *w = &pass->encoder->weights.masked_lm;
+    const size_t T = pass->plan.T, C = config->hidden_size, E = config->embedding_size;
+    const size_t V = config->vocab_size;
+    txe_linear(pass->y, E, pass->x, C, w->dense.weight, T, E, C);
+    bias_act(pass, pass->y, w->dense.bias, T, E, E,
+             config->family == TXE_ROBERTA ? TXE_ACT_GELU : config->act, &w->act);
+    layernorm(pass, pass->y, pass->y, NULL, NULL, &w->norm, T, E);
+    for (size_t t = 0; t < T; t += LOGITS_CHUNK_ROWS) {
+        const size_t n = TXE_MIN((size_t)LOGITS_CHUNK_ROWS, T - t);
+        txe_linear(chunk, V, pass->y + t * E, E, w->decoder.weight, n, V, E);
+        bias_act(pass, chunk, w->decoder.bias, n, V, V, TXE_ACT_LINEAR, NULL);
+        for (size_t i = 0; i < n; i++)
+            memcpy(pass->outputs->logits + pass->plan.rows[t + i] * V, chunk + i * V,
+                   V * sizeof *chunk);
+    }
+}
+
+/* ---- workspace ---- */
+
+/* Adds room for count x width floats to *total; false on overflow. */
+static bool
+plan_floats(size_t *total, size_t *offset, size_t count, size_t width)
+{
+    size_t n;
+    *offset = *total;
+    /* Whole cache lines, so that no two arrays share one. */
+    return txe_mul_size(count, width, &n) && txe_add_size(n, 15, &n) &&
+           txe_add_size(*total, n & ~(size_t)15, total);
+}
+
+txe_status
+txe_encoder_forward(const struct txe_encoder *encoder, const struct txe_inputs *inputs,
+                    const struct txe_outputs *outputs, struct txe_error *err)
+{
+    const struct txe_config *config = &encoder->config;
+    const size_t C = config->hidden_size, E = config->embedding_size;
+    struct pass pass = {.encoder = encoder, .inputs = inputs, .outputs = outputs};
+    if (txe_plan_make(&pass.plan, inputs, config, outputs->pooled != NULL, err) != TXE_OK)
+        return err->status;
+    pass.nworkers = txe_threads_get();
+
+    const size_t T = pass.plan.T;
+    const size_t chunk = outputs->logits != NULL ? TXE_MIN(T, (size_t)LOGITS_CHUNK_ROWS) : 0;
+    size_t total = 0, x, y, qkv, wide, scratch, logits;
+    float *memory = NULL;
+    if (plan_floats(&total, &x, T, C) && plan_floats(&total, &y, T, TXE_MAX(C, E)) &&
+        plan_floats(&total, &qkv, T, 3 * C) &&
+        plan_floats(&total, &wide, TXE_MIN(T, (size_t)CHUNK_ROWS),
+                    config->intermediate_size) &&
+        plan_floats(&total, &scratch,
+                    txe_attention_scratch(&pass.plan, pass.nworkers), 1) &&
+        plan_floats(&total, &logits, chunk, config->vocab_size))
+        memory = txe_alloc(total, sizeof *memory);
+    if (memory == NULL) {
+        txe_plan_free(&pass.plan);
+        return txe_fail(err, TXE_ENOMEM,
+                        "out of memory: %zu tokens need %zu bytes of working memory", T,
+                        total * sizeof *memory);
+    }
+    pass.x = memory + x;
+    pass.y = memory + y;
+    pass.qkv = memory + qkv;
+    pass.wide = memory + wide;
+    pass.scratch = memory + scratch;
+
+    run_embeddings(&pass);
+    const size_t napplications = txe_config_napplications(config);
+    for (size_t i = 0; i < napplications; i++) {
+        if (outputs->hidden_states != NULL)
+            scatter(&pass, outputs->hidden_states[i], pass.x, C);
+        run_layer(&pass, &encoder->weights.layers[txe_config_layer_of(config, i)],
+                  outputs->attentions != NULL ? outputs->attentions[i] : NULL);
+    }
+    if (outputs->hidden_states != NULL)
+        scatter(&pass, outputs->hidden_states[napplications], pass.x, C);
+    if (outputs->last_hidden != NULL)
+        scatter(&pass, outputs->last_hidden, pass.x, C);
+    if (outputs->pooled != NULL)
+        run_pooler(&pass);
+    if (outputs->logits != NULL)
+        run_masked_lm(&pass, memory + logits);
+    free(memory);
+    txe_plan_free(&pass.plan);
+    return TXE_OK;
+}

@@ -1,0 +1,39 @@
+/* The forward pass of one encoder, for all families: embeddings, layers, pooler, head. */
+#ifndef TXE_MODEL_ENCODER_H
+#define TXE_MODEL_ENCODER_H
+
+#include "model/batch.h"
+#include "model/weights.h"
+
+/* Everything a forward pass reads: immutable while it runs, shared by any number of
+ * threads.  The arrays that `weights` points to belong to the caller. */
+struct txe_encoder {
+    struct txe_config config;
+    struct txe_weights weights;
+    const struct txe_kernels *kernels;
+};
+
+/* Where the results go; a NULL pointer means "not wanted".  Every array is the caller's,
+ * C-contiguous, and zero-filled beforehand: rows of padding, which are not computed, keep
+ * their zeros. */
+struct txe_outputs {
+    float *last_hidden;    /* [B, S, C] */
+    float **hidden_states; /* [napplications + 1] of [B, S, C]; the last is last_hidden */
+    float **attentions;    /* [napplications] of [B, H, S, S], probabilities */
+    float *pooled;         /* [B, C]; needs config.pooler */
+    float *logits;         /* [B, S, V]; needs config.head MASKED_LM */
+};
+
+/* Runs the model.  Work is split over the thread pool.
+ * Formulas (all post-LayerNorm; Devlin et al. 1810.04805, Liu et al. 1907.11692, Lan et
+ * al. 1909.11942):
+ *   x = LN(word[id] + type[t] + position[p]),  ALBERT then x = x P^T + b;
+ *   each layer: a = softmax(q k^T / sqrt D + mask) v, per head;
+ *               x = LN(x + a O^T + b);  x = LN(x + act(x U^T + b) D^T + b);
+ *   pooled = tanh(x[0] W^T + b);  logits = LN(act(x W^T + b)) decoder^T + b.
+ * Errors: those of txe_plan_make, and TXE_ENOMEM.  Outputs are unspecified then. */
+txe_status txe_encoder_forward(const struct txe_encoder *encoder,
+                               const struct txe_inputs *inputs,
+                               const struct txe_outputs *outputs, struct txe_error *err);
+
+#endif

@@ -1,0 +1,290 @@
+/* Finding added tokens: see added_tokens.h. */
+#include "text/added_tokens.h"
+
+#include <string.h>
+#include <utf8proc.h>
+
+#include "base/common.h"
+#include "text/unicode.h"
+
+struct txe_added *
+txe_added_new(void)
+{
+    struct txe_added *added = txe_calloc(1, sizeof *added);
+    if (added != NULL)
+        atomic_init(&added->nrefs, 1);
+    return added;
+}
+
+txe_status
+txe_added_append(struct txe_added *added, const char *content, size_t nbytes,
+                 const struct txe_added_token *token, struct txe_error *err)
+{
+    size_t count = added->vocab.count;
+    if (count == added->capacity) {
+        size_t capacity = count + count / 2 + 16;
+        struct txe_added_token *tokens =
+            txe_realloc(added->tokens, capacity, sizeof *tokens);
+        if (tokens == NULL)
+            return txe_fail_nomem(err, capacity * sizeof *tokens);
+        added->tokens = tokens;
+        added->capacity = capacity;
+    }
+    added->tokens[count] = *token;
+    added->tokens[count].normal = NULL;
+    added->tokens[count].normal_nbytes = 0;
+    return txe_vocab_add(&added->vocab, content, nbytes, token->id, false, err);
+}
+
+static txe_status
+normalize_token(const struct txe_added *added, struct txe_added_token *token,
+                const struct txe_normalizer *normalizer, struct txe_error *err)
+{
+    const struct txe_vocab_entry *entry = &added->vocab.entries[token - added->tokens];
+    const char *content = txe_vocab_bytes(&added->vocab, entry);
+    struct txe_text text = {0};
+    if (txe_text_init(&text, entry->nbytes, false, err) != TXE_OK)
+        return err->status;
+    txe_status status = txe_text_assign(&text, content, entry->nbytes, 0, err);
+    if (status == TXE_OK)
+        status = txe_normalize(normalizer, &text, err);
+    if (status == TXE_OK && (text.nbytes != entry->nbytes ||
+                             memcmp(text.bytes, content, text.nbytes) != 0)) {
+        token->normal = txe_alloc(text.nbytes, 1);
+        if (token->normal == NULL)
+            status = txe_fail_nomem(err, text.nbytes);
+        else if (text.nbytes != 0)
+            memcpy(token->normal, text.bytes, text.nbytes);
+        token->normal_nbytes = text.nbytes;
+    }
+    txe_text_free(&text);
+    return status;
+}
+
+static txe_status
+build_trie(struct txe_added *added, bool normalized, struct txe_trie *trie, bool *any,
+           struct txe_error *err)
+{
+    struct txe_trie_key *keys = txe_alloc(added->vocab.count, sizeof *keys);
+    if (keys == NULL)
+        return txe_fail_nomem(err, added->vocab.count * sizeof *keys);
+    size_t nkeys = 0;
+    for (size_t i = 0; i < added->vocab.count; i++) {
+        const struct txe_added_token *token = &added->tokens[i];
+        struct txe_trie_key key = {.value = (uint32_t)i};
+        key.bytes = txe_added_text(added, token, &key.nbytes);
+        if (token->normalized == normalized && key.nbytes != 0)
+            keys[nkeys++] = key;
+    }
+    *any = nkeys != 0;
+    txe_status status = txe_trie_build(trie, keys, nkeys, err);
+    free(keys);
+    return status;
+}
+
+txe_status
+txe_added_finish(struct txe_added *added, const struct txe_normalizer *normalizer,
+                 struct txe_error *err)
+{
+    for (size_t i = 0; i < added->vocab.count; i++)
+        if (added->tokens[i].normalized && normalizer->nsteps != 0 &&
+            normalize_token(added, &added->tokens[i], normalizer, err) != TXE_OK)
+            return err->status;
+    if (build_trie(added, false, &added->raw, &added->has_raw, err) != TXE_OK)
+        return err->status;
+    return build_trie(added, true, &added->normal, &added->has_normal, err);
+}
+
+struct txe_added *
+txe_added_retain(struct txe_added *added)
+{
+    atomic_fetch_add_explicit(&added->nrefs, 1, memory_order_relaxed);
+    return added;
+}
+
+void
+txe_added_release(struct txe_added *added)
+{
+    if (added == NULL ||
+        atomic_fetch_sub_explicit(&added->nrefs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < added->vocab.count; i++)
+        free(added->tokens[i].normal);
+    free(added->tokens);
+    txe_vocab_free(&added->vocab);
+    txe_trie_free(&added->raw);
+    txe_trie_free(&added->normal);
+    free(added);
+}
+
+const struct txe_added_token *
+txe_added_at(const struct txe_added *added, uint32_t id)
+{
+    const struct txe_vocab_entry *entry = txe_vocab_at(&added->vocab, id);
+    return entry != NULL ? &added->tokens[entry - added->vocab.entries] : NULL;
+}
+
+const char *
+txe_added_text(const struct txe_added *added, const struct txe_added_token *token,
+               size_t *nbytes)
+{
+    if (token->normal != NULL) {
+        *nbytes = token->normal_nbytes;
+        return token->normal;
+    }
+    const struct txe_vocab_entry *entry = &added->vocab.entries[token - added->tokens];
+    *nbytes = entry->nbytes;
+    return txe_vocab_bytes(&added->vocab, entry);
+}
+
+bool
+txe_added_is_special(const struct txe_added *added, const char *text, size_t nbytes)
+{
+    const struct txe_vocab_entry *entry = txe_vocab_find(&added->vocab, text, nbytes);
+    return entry != NULL && added->tokens[entry - added->vocab.entries].special;
+}
+
+void
+txe_segments_free(struct txe_segments *segments)
+{
+    free(segments->items);
+    *segments = (struct txe_segments){0};
+}
+
+static txe_status
+add_segment(struct txe_segments *segments, size_t start, size_t end,
+            const struct txe_added_token *token, struct txe_error *err)
+{
+    if (start >= end)
+        return TXE_OK;
+    if (segments->count == segments->capacity) {
+        size_t capacity = segments->capacity + segments->capacity / 2 + 16;
+        struct txe_segment *items =
+            txe_realloc(segments->items, capacity, sizeof *items);
+        if (items == NULL)
+            return txe_fail_nomem(err, capacity * sizeof *items);
+        segments->items = items;
+        segments->capacity = capacity;
+    }
+    segments->items[segments->count++] = (struct txe_segment){start, end, token};
+    return TXE_OK;
+}
+
+/* \w of the reference's regular expressions: letters, marks, decimal digits, connecting
+ * punctuation, joiners, and the symbols that Unicode calls alphabetic. */
+static bool
+is_word_char(uint32_t c)
+{
+    switch (utf8proc_category((utf8proc_int32_t)c)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_PC:
+        return true;
+    default:
+        return c == 0x200C || c == 0x200D || (c >= 0x24B6 && c <= 0x24E9) ||
+               (c >= 0x1F130 && c <= 0x1F149) || (c >= 0x1F150 && c <= 0x1F169) ||
+               (c >= 0x1F170 && c <= 0x1F189);
+    }
+}
+
+/* Start of the character that ends at text[end], end > 0. */
+static size_t
+char_before(const char *text, size_t end)
+{
+    do
+        end--;
+    while (((unsigned char)text[end] & 0xC0) == 0x80);
+    return end;
+}
+
+static bool
+is_single_word(const char *text, size_t nbytes, size_t start, size_t end)
+{
+    size_t width;
+    if (start > 0 && is_word_char(txe_utf8_decode(text + char_before(text, start), &width)))
+        return false;
+    return end == nbytes || !is_word_char(txe_utf8_decode(text + end, &width));
+}
+
+/* Where the white space that ends at `start` begins, not before `limit`. */
+static size_t
+skip_space_left(const char *text, size_t start, size_t limit)
+{
+    while (start > limit) {
+        size_t width, before = char_before(text, start);
+        if (!txe_is_whitespace(txe_utf8_decode(text + before, &width)))
+            break;
+        start = before;
+    }
+    return TXE_MAX(start, limit);
+}
+
+static size_t
+skip_space_right(const char *text, size_t nbytes, size_t end)
+{
+    size_t width;
+    for (; end < nbytes; end += width)
+        if (!txe_is_whitespace(txe_utf8_decode(text + end, &width)))
+            break;
+    return end;
+}
+
+/* The longest key at text[at], or NULL; *end is where it ends. */
+static const struct txe_added_token *
+match_at(const struct txe_added *added, const struct txe_trie *trie, const char *text,
+         size_t nbytes, size_t at, size_t *end)
+{
+    const struct txe_added_token *longest = NULL;
+    uint32_t node = trie->root[(unsigned char)text[at]];
+    while (node != 0) {
+        at++;
+        if (trie->nodes[node].value != TXE_TRIE_NONE) {
+            longest = &added->tokens[trie->nodes[node].value];
+            *end = at;
+        }
+        node = at < nbytes ? txe_trie_child(trie, node, (unsigned char)text[at]) : 0;
+    }
+    return longest;
+}
+
+txe_status
+txe_added_find(const struct txe_added *added, bool normalized, bool skip_special,
+               const char *text, size_t nbytes, struct txe_segments *segments,
+               struct txe_error *err)
+{
+    const struct txe_trie *trie = normalized ? &added->normal : &added->raw;
+    bool any = normalized ? added->has_normal : added->has_raw;
+    size_t done = 0; /* end of the last segment */
+    segments->count = 0;
+    for (size_t at = 0, next; any && at < nbytes; at = next) {
+        size_t end;
+        const struct txe_added_token *token =
+            match_at(added, trie, text, nbytes, at, &end);
+        if (token == NULL) {
+            next = at + 1;
+            continue;
+        }
+        /* A match that is turned down below hides shorter ones inside it all the same. */
+        next = end;
+        if (skip_special && token->special)
+            continue;
+        if (token->single_word && !is_single_word(text, nbytes, at, end))
+            continue;
+        size_t start = token->lstrip ? skip_space_left(text, at, done) : at;
+        if (token->rstrip)
+            end = skip_space_right(text, nbytes, end);
+        if (add_segment(segments, done, start, NULL, err) != TXE_OK ||
+            add_segment(segments, start, end, token, err) != TXE_OK)
+            return err->status;
+        done = end;
+    }
+    return add_segment(segments, done, nbytes, NULL, err);
+}

@@ -1,0 +1,32 @@
+/* WordPiece: the longest known piece, again and again (Schuster and Nakajima, 2012). */
+#ifndef TXE_TEXT_WORDPIECE_H
+#define TXE_TEXT_WORDPIECE_H
+
+#include "text/tokens.h"
+#include "text/trie.h"
+#include "text/vocab.h"
+
+/* Immutable once built; safe from many threads. */
+struct txe_wordpiece {
+    struct txe_trie first; /* pieces that may begin a word: all of them */
+    struct txe_trie next;  /* pieces with the prefix, without it */
+    size_t max_nchars;     /* longer words are unknown */
+    uint32_t unk_id;
+    bool has_unk;
+};
+
+/* Builds the model over `vocab`, which is not needed afterwards.  `prefix` marks pieces
+ * that continue a word. */
+txe_status txe_wordpiece_init(struct txe_wordpiece *model, const struct txe_vocab *vocab,
+                              const char *prefix, size_t prefix_nbytes,
+                              size_t max_nchars, struct txe_error *err);
+void txe_wordpiece_free(struct txe_wordpiece *model);
+
+/* Appends the tokens of word[0, nbytes), not empty, with spans in bytes of the word.
+ * Time: nbytes times the longest piece.  TXE_EVALUE when the word is unknown and the
+ * vocabulary has no unknown token; TXE_ENOMEM. */
+txe_status txe_wordpiece_encode(const struct txe_wordpiece *model, const char *word,
+                                size_t nbytes, struct txe_tokens *tokens,
+                                struct txe_error *err);
+
+#endif

@@ -1,0 +1,439 @@
+"""Model configurations: what transformers 5.23 keeps in config.json for these encoders.
+
+A configuration is a set of typed fields, checked when it is made and whenever a field is
+assigned.  Keys that a class does not declare are kept as attributes and saved again, so that
+nothing a file holds is lost.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from .checkpoint import read_json
+from .hub import Source
+
+__all__ = [
+    "AlbertConfig",
+    "BertConfig",
+    "PreTrainedConfig",
+    "PretrainedConfig",
+    "RobertaConfig",
+    "XLMRobertaConfig",
+]
+
+CONFIG_NAME = "config.json"
+PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
+
+# Names that old files and callers use for a field.
+_ALIASES = {"torch_dtype": "dtype", "attn_implementation": "_attn_implementation"}
+
+_INT = (int,)
+_REAL = (int, float)
+_OPTIONAL_INT = (int, type(None))
+_STR = (str,)
+_BOOL = (bool,)
+
+
+def _is_a(value: Any, types: tuple[type, ...]) -> bool:
+    """isinstance, but a bool is not a number."""
+    if isinstance(value, bool):
+        return bool in types
+    return isinstance(value, types)
+
+
+def _dtype_name(value: Any) -> Any:
+    """The name of a dtype given as a string, a NumPy dtype or a torch dtype."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(getattr(value, "__name__", value)).rsplit(".", 1)[-1]
+
+
+class PreTrainedConfig:
+    """Base of the configurations: fields common to all models, JSON form, files.
+
+    Every argument is by keyword.  A field of a wrong type is a TypeError naming it, at
+    construction and at every later assignment; unknown keywords become attributes.
+    Instances compare by content.
+    """
+
+    model_type: ClassVar[str] = ""
+    architectures: list[str] | None
+    output_hidden_states: bool
+    output_attentions: bool
+    return_dict: bool
+    dtype: str | None
+    problem_type: str | None
+    id2label: dict[int, str]
+    label2id: dict[str, int]
+    # name -> (accepted types, default).  Subclasses extend it.
+    _fields: ClassVar[dict[str, tuple[tuple[type, ...], Any]]] = {
+        "architectures": ((list, type(None)), None),
+        "output_hidden_states": (_BOOL, False),
+        "output_attentions": (_BOOL, False),
+        "return_dict": (_BOOL, True),
+        "dtype": ((str, type(None)), None),
+        "chunk_size_feed_forward": (_INT, 0),
+        "is_encoder_decoder": (_BOOL, False),
+        "problem_type": ((str, type(None)), None),
+    }
+    # Attributes that are not written to files.
+    _private: ClassVar[frozenset[str]] = frozenset({"name_or_path", "_attn_implementation"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs = {_ALIASES.get(key, key): value for key, value in kwargs.items()}
+        labels = kwargs.pop("id2label", None)
+        num_labels = kwargs.pop("num_labels", None)
+        label_ids = kwargs.pop("label2id", None)
+        for ignored in ("model_type", "transformers_version"):
+            kwargs.pop(ignored, None)
+        for name, (_, default) in self._fields.items():
+            setattr(self, name, copy.copy(kwargs.pop(name, default)))
+        self.name_or_path = str(kwargs.pop("_name_or_path", kwargs.pop("name_or_path", "")))
+        self._attn_implementation = kwargs.pop("_attn_implementation", None)
+        self._set_labels(labels, num_labels, label_ids)
+        for name, value in kwargs.items():
+            setattr(self, name, value)
+        self._check()
+
+    def _set_labels(self, labels: Any, num_labels: Any, label_ids: Any) -> None:
+        if labels is None:
+            self.num_labels = 2 if num_labels is None else num_labels
+        else:
+            if not isinstance(labels, dict):
+                raise TypeError(f"id2label must be a dict of id to name, not {labels!r}")
+            self.id2label = {int(key): value for key, value in labels.items()}
+            self.label2id = {value: key for key, value in self.id2label.items()}
+            if num_labels is not None and num_labels != len(self.id2label):
+                self.num_labels = num_labels
+        if label_ids is not None:
+            self.label2id = dict(label_ids)
+
+    def _check(self) -> None:
+        """Conditions between fields."""
+        if self.problem_type is not None and self.problem_type not in PROBLEM_TYPES:
+            raise ValueError(
+                f"problem_type is {self.problem_type!r}; it must be one of {PROBLEM_TYPES}"
+            )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        name = _ALIASES.get(name, name)
+        if name == "dtype":
+            value = _dtype_name(value)
+        field = self._fields.get(name)
+        if field is not None and not _is_a(value, field[0]):
+            expected = " or ".join(
+                "None" if kind is type(None) else kind.__name__ for kind in field[0]
+            )
+            raise TypeError(
+                f"{type(self).__name__}.{name} must be {expected}, not {value!r} "
+                f"({type(value).__name__})"
+            )
+        super().__setattr__(name, value)
+
+    @property
+    def num_labels(self) -> int:
+        """Number of classes; assigning it renames them LABEL_0, LABEL_1, ..."""
+        return len(self.id2label)
+
+    @num_labels.setter
+    def num_labels(self, n: int) -> None:
+        if not _is_a(n, _INT) or n < 0:
+            raise TypeError(f"num_labels must be a number of classes, not {n!r}")
+        self.id2label = {i: f"LABEL_{i}" for i in range(n)}
+        self.label2id = {name: i for i, name in self.id2label.items()}
+
+    @property
+    def torch_dtype(self) -> str | None:
+        """The v4 name of `dtype`."""
+        return self.dtype
+
+    @property
+    def use_return_dict(self) -> bool:
+        """The v4 name of `return_dict`."""
+        return self.return_dict
+
+    # ---- as a mapping, as JSON ----
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields and extra attributes, with "model_type"; a deep copy."""
+        content = {
+            name: copy.deepcopy(value)
+            for name, value in vars(self).items()
+            if name not in self._private
+        }
+        content["model_type"] = self.model_type
+        return content
+
+    def to_diff_dict(self) -> dict[str, Any]:
+        """to_dict without what equals the default of the common fields."""
+        default = PreTrainedConfig()
+        plain = set(PreTrainedConfig._fields) | {"id2label", "label2id"}
+        return {
+            name: value
+            for name, value in self.to_dict().items()
+            if name not in plain or value != getattr(default, name)
+        }
+
+    def to_json_string(self, use_diff: bool = True) -> str:
+        """The content of config.json: sorted keys, two spaces, a newline at the end."""
+        content = self.to_diff_dict() if use_diff else self.to_dict()
+        return json.dumps(_encode_floats(content), indent=2, sort_keys=True) + "\n"
+
+    def to_json_file(self, json_file_path: str | os.PathLike[str], use_diff: bool = True) -> None:
+        """Write to_json_string to a file."""
+        Path(json_file_path).write_text(self.to_json_string(use_diff), encoding="utf-8")
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> None:
+        """Write config.json into a directory, which is made if need be."""
+        directory = Path(save_directory)
+        if directory.is_file():
+            raise NotADirectoryError(f"{directory} is a file; save_pretrained needs a directory")
+        directory.mkdir(parents=True, exist_ok=True)
+        self.to_json_file(directory / CONFIG_NAME)
+
+    def update(self, config_dict: dict[str, Any]) -> None:
+        """Assign every entry."""
+        for name, value in config_dict.items():
+            setattr(self, name, value)
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """A configuration from a mapping, keywords overriding it.
+
+        With return_unused_kwargs=True, (configuration, keywords that are no fields).
+        """
+        return_unused = kwargs.pop("return_unused_kwargs", False)
+        content = _decode_floats(dict(config_dict))
+        known = set(cls._fields) | set(content) | set(_ALIASES)
+        known |= {"num_labels", "id2label", "label2id"}
+        unused = {name: value for name, value in kwargs.items() if name not in known}
+        overrides = {_ALIASES.get(k, k): v for k, v in kwargs.items() if k not in unused}
+        if "num_labels" in overrides and "id2label" not in overrides:
+            content.pop("id2label", None)
+            content.pop("label2id", None)
+        for old, new in _ALIASES.items():
+            if old in content:
+                content.setdefault(new, content[old])
+                del content[old]
+        config = cls(**{**content, **overrides})
+        if not return_unused:
+            for name, value in unused.items():
+                setattr(config, name, value)
+            return config
+        return config, unused
+
+    @classmethod
+    def from_json_file(cls, json_file: str | os.PathLike[str]) -> Any:
+        """A configuration from a JSON file; ValueError saying what is wrong with it."""
+        return cls.from_dict(read_json(json_file))
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *,
+        cache_dir: str | os.PathLike[str] | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+        token: str | bool | None = None,
+        revision: str = "main",
+        subfolder: str = "",
+        **kwargs: Any,
+    ) -> Any:
+        """Read config.json from a directory, a file or the hub.
+
+        Args:
+            pretrained_model_name_or_path: directory, path of a JSON file, or hub name.
+            cache_dir, force_download, local_files_only, token, revision, subfolder: as for
+                huggingface_hub; a local path never touches the network.
+            **kwargs: fields to override; return_unused_kwargs=True gives a pair.
+
+        Raises:
+            OSError: no such directory, repository or file.
+            ValueError, TypeError: the file is malformed; the message says where.
+        """
+        return_unused = kwargs.pop("return_unused_kwargs", False)
+        source = Source(
+            pretrained_model_name_or_path,
+            cache_dir=cache_dir,
+            force_download=force_download,
+            local_files_only=local_files_only,
+            token=token,
+            revision=revision,
+            subfolder=subfolder,
+        )
+        config, unused = cls.from_source(source, **kwargs)
+        if return_unused:
+            return config, unused
+        for name, value in unused.items():
+            setattr(config, name, value)
+        return config
+
+    @classmethod
+    def from_source(cls, source: Source, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        """(configuration, keywords that are no fields) from a model's files."""
+        given = Path(source.name)
+        path = given if given.is_file() else source.find(CONFIG_NAME)
+        if path is None:
+            raise source.missing([CONFIG_NAME])
+        content = read_json(path)
+        content["_name_or_path"] = source.name
+        try:
+            config, unused = cls.from_dict(content, return_unused_kwargs=True, **kwargs)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{path}: {error}") from None
+        return config, unused
+
+    # ---- as an object ----
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(vars(self))
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.to_dict() == self.to_dict()  # type: ignore[attr-defined]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} {self.to_json_string()}"
+
+
+PretrainedConfig = PreTrainedConfig
+
+
+# JSON has no infinities; transformers writes them as {"__float__": "Infinity"}.
+def _encode_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _encode_floats(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encode_floats(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"__float__": json.dumps(value)}
+    return value
+
+
+def _decode_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"__float__"} and value["__float__"] in ("Infinity", "-Infinity", "NaN"):
+            return float(value["__float__"].replace("Infinity", "inf"))
+        return {key: _decode_floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_decode_floats(item) for item in value]
+    return value
+
+
+def _encoder_fields(**defaults: Any) -> dict[str, tuple[tuple[type, ...], Any]]:
+    """The fields that all encoders have, with a family's defaults, over the common ones."""
+    types: dict[str, tuple[type, ...]] = {
+        "vocab_size": _INT,
+        "hidden_size": _INT,
+        "num_hidden_layers": _INT,
+        "num_attention_heads": _INT,
+        "intermediate_size": _INT,
+        "hidden_act": _STR,
+        "hidden_dropout_prob": _REAL,
+        "attention_probs_dropout_prob": _REAL,
+        "max_position_embeddings": _INT,
+        "type_vocab_size": _INT,
+        "initializer_range": _REAL,
+        "layer_norm_eps": _REAL,
+        "pad_token_id": _OPTIONAL_INT,
+        "bos_token_id": _OPTIONAL_INT,
+        "eos_token_id": (int, list, type(None)),
+        "tie_word_embeddings": _BOOL,
+        "embedding_size": _INT,
+        "num_hidden_groups": _INT,
+        "inner_group_num": _INT,
+        "use_cache": _BOOL,
+        "is_decoder": _BOOL,
+        "add_cross_attention": _BOOL,
+        "classifier_dropout": (int, float, type(None)),
+        "classifier_dropout_prob": _REAL,
+    }
+    shared = {
+        "num_hidden_layers": 12,
+        "max_position_embeddings": 512,
+        "type_vocab_size": 2,
+        "initializer_range": 0.02,
+        "layer_norm_eps": 1e-12,
+        "tie_word_embeddings": True,
+    }
+    values = {**shared, **defaults}
+    return {**PreTrainedConfig._fields, **{name: (types[name], values[name]) for name in values}}
+
+
+_BASE_SIZES = {
+    "hidden_size": 768,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+    "use_cache": True,
+    "is_decoder": False,
+    "add_cross_attention": False,
+    "classifier_dropout": None,
+}
+
+
+class BertConfig(PreTrainedConfig):
+    """Configuration of BERT (arXiv 1810.04805); the defaults are bert-base-uncased's."""
+
+    model_type = "bert"
+    _fields = _encoder_fields(
+        **_BASE_SIZES, vocab_size=30522, pad_token_id=0, bos_token_id=None, eos_token_id=None
+    )
+
+
+class RobertaConfig(PreTrainedConfig):
+    """Configuration of RoBERTa (arXiv 1907.11692).
+
+    Published checkpoints differ from these defaults, which are the reference's: they have
+    max_position_embeddings 514, type_vocab_size 1 and layer_norm_eps 1e-5.  The longest
+    sequence is max_position_embeddings - pad_token_id - 1 tokens.
+    """
+
+    model_type = "roberta"
+    _fields = _encoder_fields(
+        **_BASE_SIZES, vocab_size=50265, pad_token_id=1, bos_token_id=0, eos_token_id=2
+    )
+
+
+class XLMRobertaConfig(PreTrainedConfig):
+    """Configuration of XLM-RoBERTa (arXiv 1911.02116): RoBERTa with another vocabulary."""
+
+    model_type = "xlm-roberta"
+    _fields = _encoder_fields(
+        **_BASE_SIZES, vocab_size=30522, pad_token_id=1, bos_token_id=0, eos_token_id=2
+    )
+
+
+class AlbertConfig(PreTrainedConfig):
+    """Configuration of ALBERT (arXiv 1909.11942); the defaults are albert-xxlarge's.
+
+    Layers share parameters in num_hidden_groups groups, each of inner_group_num layers.
+    """
+
+    model_type = "albert"
+    _fields = _encoder_fields(
+        vocab_size=30000,
+        embedding_size=128,
+        hidden_size=4096,
+        num_hidden_groups=1,
+        inner_group_num=1,
+        num_attention_heads=64,
+        intermediate_size=16384,
+        hidden_act="gelu_new",
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        classifier_dropout_prob=0.1,
+        pad_token_id=0,
+        bos_token_id=2,
+        eos_token_id=3,
+    )

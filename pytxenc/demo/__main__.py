@@ -1,0 +1,60 @@
+"""Runs every part of the demo; exit status 1 when a known result is not reproduced."""
+
+import runpy
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytxenc
+
+from . import antibodies, reactions, sentences
+from .report import Report
+
+SAMPLES = ("roberta", "albert")
+
+
+def main() -> int:
+    config = pytxenc.show_config(quiet=True)
+    print(
+        f"pytxenc {config['pytxenc']}: {config['instruction set']} kernels, "
+        f"{config['threads']} threads, OpenBLAS for {config['OpenBLAS core']}"
+    )
+    pytxenc.logging.set_verbosity_error()
+    report = Report()
+    parts: list[Callable[[Report], None]] = [sentences.run, reactions.run, antibodies.run]
+    for part in parts:
+        start = time.perf_counter()
+        try:
+            part(report)
+        except OSError as error:
+            report.failure(str(error))
+        print(f"  ({time.perf_counter() - start:.1f} s)")
+    for name in SAMPLES:
+        run_sample(report, name)
+    print(f"\n{report.summary()}")
+    return 1 if report.failures else 0
+
+
+def run_sample(report: Report, name: str) -> None:
+    """Run one of the samples as it stands, where its model can be had."""
+    path = Path(__file__).parent / "samples" / f"{name}.py"
+    report.title(f"The sample {path.name}, unmodified")
+    print("  | " + path.read_text().rstrip().replace("\n", "\n  | "))
+    pytxenc.install_as_transformers()
+    try:
+        outputs: Any = runpy.run_path(str(path))["outputs"]
+    except OSError as error:
+        print(
+            f"  Not run: its model is neither in the cache nor to be had from the hub.\n  {error}"
+        )
+    else:
+        state = outputs.last_hidden_state
+        print(f"  last_hidden_state {tuple(state.shape)}, beginning {state[0, 0, :3].tolist()}")
+    finally:
+        pytxenc.uninstall_as_transformers()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

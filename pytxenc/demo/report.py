@@ -1,0 +1,36 @@
+"""What the parts of the demo print: a result, the known one beside it, and the verdict."""
+
+
+class Report:
+    """Prints results and counts those that differ from what is known."""
+
+    def __init__(self) -> None:
+        self.checks = 0
+        self.failures = 0
+
+    def title(self, text: str) -> None:
+        """Begin a part."""
+        print(f"\n{text}\n{'-' * len(text)}")
+
+    def check(self, what: str, known: object, ours: object, right: bool) -> None:
+        """One result against the known one."""
+        self.checks += 1
+        self.failures += not right
+        print(f"  {what}\n    known {known}   ours {ours}   {'ok' if right else 'WRONG'}")
+
+    def close(self, what: str, known: float, ours: float, tolerance: float, digits: int) -> None:
+        """One number against the known one."""
+        right = abs(ours - known) <= tolerance
+        self.check(what, f"{known:.{digits}f}", f"{ours:.{digits}f}", right)
+
+    def failure(self, problem: str) -> None:
+        """A part that could not be run."""
+        self.checks += 1
+        self.failures += 1
+        print(f"  FAILED: {problem}")
+
+    def summary(self) -> str:
+        """One line about all checks."""
+        if self.failures:
+            return f"{self.failures} of {self.checks} results were not reproduced."
+        return f"All {self.checks} known results reproduced."

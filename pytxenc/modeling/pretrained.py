@@ -1,0 +1,405 @@
+"""What all models share: construction, loading, and the call into the C encoder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ..arguments import unknown_keyword
+from ..checkpoint import Checkpoint
+from ..configuration import PreTrainedConfig
+from ..hub import Source
+from ..outputs import ModelOutput
+from ..tensor import Kind, kind_of, like, to_numpy
+from .loading import Parameter, Weights, fit_weights, initial_value
+
+# Keywords of transformers' from_pretrained that change nothing here.
+_WITHOUT_EFFECT = frozenset(
+    {"low_cpu_mem_usage", "device_map", "weights_only", "disable_mmap", "_fast_init",
+     "from_tf", "from_flax", "mirror", "offload_state_dict", "trust_remote_code",
+     "resume_download"}
+)  # fmt: skip
+_HUB_KEYWORDS = (
+    "cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder",
+)  # fmt: skip
+# Keywords of a call that are removed or belong to decoders, and why they are refused.
+_REFUSED = {
+    "head_mask": "head masks were removed in transformers 5",
+    "encoder_hidden_states": "cross-attention is for decoders; these models are encoders",
+    "encoder_attention_mask": "cross-attention is for decoders; these models are encoders",
+    "past_key_values": "caching is for decoders; these models are encoders",
+}
+_FLOAT32 = ("auto", "float32", "float")
+
+
+class PreTrainedModel:
+    """Base of all models: a configuration, float32 weights and a forward pass in C.
+
+    A model never changes after it is built, so any number of threads may call it.  Calls
+    compute without dropout whatever `training` says.
+    """
+
+    config_class: ClassVar[type[PreTrainedConfig]] = PreTrainedConfig
+    base_model_prefix: ClassVar[str] = ""
+    _family: ClassVar[str] = ""
+    _head: ClassVar[str] = "none"
+    _ties: ClassVar[dict[str, str]] = {}
+
+    config: Any
+    training: bool
+
+    def __init__(self, config: Any, add_pooling_layer: bool = True) -> None:
+        """Build a model with new weights, drawn as the reference draws them.
+
+        The draws come from a generator seeded by NumPy's global one: call
+        numpy.random.seed for repeatable weights.
+
+        Raises:
+            TypeError: config is not of this model's class.
+            ValueError: the configuration is impossible; the message names the field.
+        """
+        self._set_up(config, add_pooling_layer)
+        initial = self._initialiser()
+        weights: Weights = {}
+        for parameter in self._parameters:
+            source = self._active_ties().get(parameter[0])
+            weights[parameter[0]] = weights[source] if source else initial(parameter)
+        self._set_weights(weights)
+        self.training = True
+
+    def _set_up(self, config: Any, pooler: bool) -> None:
+        if not isinstance(config, self.config_class):
+            raise TypeError(
+                f"{type(self).__name__} needs a {self.config_class.__name__}, "
+                f"not {type(config).__name__}"
+            )
+        if getattr(config, "is_decoder", False) or getattr(config, "add_cross_attention", False):
+            raise ValueError("is_decoder and add_cross_attention are not supported: encoders only")
+        self.config = config
+        self._core_config = {
+            "family": self._family,
+            "head": self._head,
+            "pooler": pooler and self._head == "none",
+            **{
+                name: getattr(config, name)
+                for name in (
+                    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+                    "intermediate_size", "hidden_act", "max_position_embeddings",
+                    "type_vocab_size", "layer_norm_eps", "pad_token_id", "embedding_size",
+                    "num_hidden_groups", "inner_group_num",
+                )
+                if hasattr(config, name)
+            },
+        }  # fmt: skip
+        self._parameters: list[Parameter] = _core.encoder_parameters(self._core_config)
+
+    def _set_weights(self, weights: Weights) -> None:
+        self._weights = weights
+        self._encoder = _core.Encoder(self._core_config, weights)
+
+    def _active_ties(self) -> dict[str, str]:
+        return self._ties if self.config.tie_word_embeddings else {}
+
+    def _initialiser(self) -> Any:
+        rng = np.random.default_rng(np.random.randint(0, 2**32, 4, np.uint32))
+        std, padding = float(self.config.initializer_range), self.config.pad_token_id
+        return lambda parameter: initial_value(parameter, std, padding, rng)
+
+    # ---- loading ----
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str] | None,
+        add_pooling_layer: bool = True,
+        *,
+        config: Any = None,
+        ignore_mismatched_sizes: bool = False,
+        use_safetensors: bool | None = None,
+        variant: str | None = None,
+        state_dict: Mapping[str, Any] | None = None,
+        output_loading_info: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Load a model from a local directory or by its name on the hub.
+
+        Reads config.json and the weights: model.safetensors (mapped, float32 used in place),
+        its sharded form, or pytorch_model.bin (read without running any code in it).
+
+        Args:
+            pretrained_model_name_or_path: directory, or hub name such as "roberta-base".
+            add_pooling_layer: False leaves the pooler of a base model out.
+            config: a configuration, or a path to one, instead of the checkpoint's own.
+            ignore_mismatched_sizes: start tensors of another shape anew.
+            use_safetensors: True for safetensors only, False for .bin only.
+            variant: suffix of the file names, such as "fp16".
+            state_dict: tensors by name to use instead of the checkpoint's; with a
+                configuration given, pretrained_model_name_or_path may then be None.
+            output_loading_info: return (model, report) with missing_keys, unexpected_keys,
+                mismatched_keys and error_msgs.
+            **kwargs: cache_dir, force_download, local_files_only, token, revision,
+                subfolder as for huggingface_hub; dtype ("float32"); any field of the
+                configuration.
+
+        Returns:
+            The model, in evaluation mode.
+
+        Raises:
+            OSError: no such directory, repository or file.
+            ValueError: a malformed file, or an impossible configuration.
+            RuntimeError: a tensor whose shape is not the configuration's.
+            TypeError: an unknown keyword.
+        """
+        name = pretrained_model_name_or_path
+        hub = {key: kwargs.pop(key) for key in _HUB_KEYWORDS if key in kwargs}
+        kwargs = {key: value for key, value in kwargs.items() if key not in _WITHOUT_EFFECT}
+        _check_dtype(kwargs.pop("dtype", kwargs.pop("torch_dtype", None)))
+        # One source for all files: on the hub they then come from one commit.
+        source = Source(name, **hub) if name is not None else None
+        if source is None and (config is None or state_dict is None):
+            raise ValueError("from_pretrained needs a name, or a config and a state_dict")
+        unused = kwargs
+        if not isinstance(config, PreTrainedConfig):
+            place = Source(config, **hub) if config is not None else source
+            assert place is not None
+            config, unused = cls.config_class.from_source(place, **kwargs)
+        if unused:
+            known = [*cls.config_class._fields, *_HUB_KEYWORDS, "dtype", "num_labels",
+                     "ignore_mismatched_sizes", "use_safetensors", "variant",
+                     "output_loading_info", "add_pooling_layer"]  # fmt: skip
+            raise unknown_keyword(f"{cls.__name__}.from_pretrained", next(iter(unused)), known)
+
+        model = cls.__new__(cls)
+        model._set_up(config, add_pooling_layer)
+        checkpoint: Mapping[str, NDArray[Any]]
+        if state_dict is not None:
+            checkpoint = {key: to_numpy(value) for key, value in state_dict.items()}
+        else:
+            assert source is not None
+            checkpoint = Checkpoint.find(source, use_safetensors=use_safetensors, variant=variant)
+        weights, report = fit_weights(
+            checkpoint,
+            model._parameters,
+            prefix=cls.base_model_prefix + ".",
+            ties=model._active_ties(),
+            ignore_mismatched_sizes=ignore_mismatched_sizes,
+            initial=model._initialiser(),
+        )
+        model._set_weights(weights)
+        model.training = False
+        report.log(cls.__name__, str(name))
+        return (model, report.as_dict()) if output_loading_info else model
+
+    # ---- the forward pass ----
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the model; see the class for arguments and results."""
+        raise NotImplementedError
+
+    def _run(
+        self,
+        input_ids: Any,
+        attention_mask: Any,
+        token_type_ids: Any,
+        position_ids: Any,
+        inputs_embeds: Any,
+        wanted: NDArray[np.bool_] | None = None,
+        **outputs: bool,
+    ) -> tuple[dict[str, Any], Kind]:
+        """Call the C encoder; its results and the kind of tensor the caller uses."""
+        ids, embeds = _array("input_ids", input_ids), _array("inputs_embeds", inputs_embeds)
+        tokens = ids if ids is not None else embeds
+        shape = () if tokens is None else tokens.shape[:2]
+        mask, bias = _split_mask(_array("attention_mask", attention_mask))
+        results = self._encoder.forward(
+            input_ids=ids,
+            inputs_embeds=embeds,
+            attention_mask=mask,
+            attention_bias=bias,
+            token_type_ids=_spread(_array("token_type_ids", token_type_ids), shape),
+            position_ids=_spread(_array("position_ids", position_ids), shape),
+            wanted=wanted,
+            **outputs,
+        )
+        return results, kind_of(input_ids, inputs_embeds)
+
+    def _options(self, kwargs: dict[str, Any]) -> tuple[Any, bool, bool]:
+        """(output_hidden_states, output_attentions, return_dict) of a call."""
+        hidden = kwargs.pop("output_hidden_states", None)
+        attentions = kwargs.pop("output_attentions", None)
+        as_dict = kwargs.pop("return_dict", None)
+        kwargs.pop("use_cache", None)
+        for name, reason in _REFUSED.items():
+            if kwargs.pop(name, None) is not None:
+                raise TypeError(f"{type(self).__name__}: {name} is not supported: {reason}")
+        if kwargs:
+            known = [*self._argument_names(), "output_hidden_states", "output_attentions",
+                     "return_dict"]  # fmt: skip
+            raise unknown_keyword(type(self).__name__, next(iter(kwargs)), known)
+        config = self.config
+        return (
+            config.output_hidden_states if hidden is None else hidden,
+            bool(config.output_attentions if attentions is None else attentions),
+            bool(config.return_dict if as_dict is None else as_dict),
+        )
+
+    def _argument_names(self) -> list[str]:
+        code = self.forward.__code__  # type: ignore[attr-defined]
+        return list(code.co_varnames[1 : code.co_argcount])
+
+    # ---- looking at a model ----
+
+    def state_dict(self) -> dict[str, NDArray[np.float32]]:
+        """Every parameter by name, float32, without copying; do not write to them."""
+        return {name: self._weights[name] for name, _, _ in self._parameters}
+
+    def named_parameters(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """(name, array) of every distinct parameter, tied ones once."""
+        seen: set[int] = set()
+        for name, value in self.state_dict().items():
+            if id(value) not in seen:
+                seen.add(id(value))
+                yield name, value
+
+    def num_parameters(self) -> int:
+        """Number of weights, tied ones counted once."""
+        return sum(value.size for _, value in self.named_parameters())
+
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        """The dtype computed in."""
+        return np.dtype(np.float32)
+
+    @property
+    def device(self) -> str:
+        """Where the model computes: always "cpu"."""
+        return "cpu"
+
+    def train(self, mode: bool = True) -> Any:
+        """Set `training`; returns the model."""
+        self.training = bool(mode)
+        return self
+
+    def eval(self) -> Any:
+        """The same as train(False)."""
+        return self.train(False)
+
+    def to(self, device: Any = "cpu") -> Any:
+        """Returns the model; ValueError for a device other than the processor."""
+        if str(device) != "cpu":
+            raise ValueError(f"pytxenc computes on the CPU only, not on {device!r}")
+        return self
+
+    def cpu(self) -> Any:
+        """Returns the model, which is there already."""
+        return self
+
+    def __repr__(self) -> str:
+        config = self.config
+        return (
+            f"{type(self).__name__}({config.num_hidden_layers} layers, hidden "
+            f"{config.hidden_size}, {config.num_attention_heads} heads, vocabulary "
+            f"{config.vocab_size}, {self.num_parameters():,} parameters, float32)"
+        )
+
+    def __reduce__(self) -> Any:
+        weights = self.state_dict()
+        return _rebuild, (
+            type(self),
+            self.config,
+            self._core_config["pooler"],
+            weights,
+            self.training,
+        )
+
+
+def _rebuild(
+    cls: type[PreTrainedModel], config: Any, pooler: bool, weights: Weights, training: bool
+) -> PreTrainedModel:
+    """A pickled model again."""
+    model = cls.__new__(cls)
+    model._set_up(config, pooler)
+    model._set_weights(weights)
+    model.training = training
+    return model
+
+
+def _check_dtype(dtype: Any) -> None:
+    name = str(getattr(dtype, "__name__", dtype)).rsplit(".", 1)[-1]
+    if dtype is not None and name not in _FLOAT32:
+        raise ValueError(f"dtype={dtype!r} is not supported: models compute in float32")
+
+
+def _array(what: str, value: Any) -> NDArray[Any] | None:
+    """The argument as an array; a ragged list is a ValueError that names it."""
+    if value is None:
+        return None
+    try:
+        return to_numpy(value)
+    except ValueError:
+        raise ValueError(
+            f"{what}: the rows have different lengths; pad them, for example with "
+            "tokenizer(..., padding=True)"
+        ) from None
+
+
+def _spread(array: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[Any] | None:
+    """The array, one row repeated over the batch."""
+    if array is not None and len(shape) == 2 and array.shape == (1, shape[1]) != shape:
+        array = np.broadcast_to(array, shape)
+    return array
+
+
+def _split_mask(
+    mask: NDArray[Any] | None,
+) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
+    """A mask as (bool (batch, length), None) or (None, float32 four-dimensional)."""
+    if mask is None:
+        return None, None
+    if mask.ndim != 4:
+        return mask.astype(bool, copy=False), None
+    if mask.dtype == bool:
+        return None, np.where(mask, np.float32(0), np.finfo(np.float32).min)
+    if mask.dtype.kind != "f":
+        raise TypeError(
+            "attention_mask with four dimensions must be bool (True attends) or float "
+            f"(added to the scores), not {mask.dtype}"
+        )
+    return None, mask.astype(np.float32, copy=False)
+
+
+def finish(
+    output: type[ModelOutput], as_dict: bool, kind: Kind, **values: Any
+) -> ModelOutput | tuple[Any, ...]:
+    """The results as an output object or a tuple, in the caller's kind of tensor."""
+
+    def wrap(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(wrap(item) for item in value)
+        return None if value is None else like(value, kind)
+
+    result = output(**{name: wrap(value) for name, value in values.items()})
+    return result if as_dict else result.to_tuple()
+
+
+def chosen_states(
+    states: Sequence[Any] | None, which: bool | int | Sequence[int]
+) -> tuple[Any, ...] | None:
+    """The hidden states asked for: all for True, else None in place of those not named."""
+    if states is None or which is True:
+        return None if states is None else tuple(states)
+    wanted = [which] if isinstance(which, int) else list(which)
+    n = len(states)
+    for index in wanted:
+        if not -n <= index < n:
+            raise IndexError(f"output_hidden_states: {index} is not one of the {n} states")
+    keep = {index % n for index in wanted}
+    return tuple(state if i in keep else None for i, state in enumerate(states))

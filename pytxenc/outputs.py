@@ -1,0 +1,118 @@
+"""What models return: ordered mappings whose entries are also attributes and indices.
+
+Fields and their order are those of transformers 5.23 (`transformers.modeling_outputs`), so
+`outputs[0]`, `outputs.last_hidden_state`, `outputs["last_hidden_state"]` and
+`outputs.to_tuple()` mean the same there and here.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, fields
+from typing import Any
+
+__all__ = [
+    "BaseModelOutput",
+    "BaseModelOutputWithPooling",
+    "BaseModelOutputWithPoolingAndCrossAttentions",
+    "MaskedLMOutput",
+    "ModelOutput",
+]
+
+
+class ModelOutput(OrderedDict):
+    """Base of all outputs: an ordered mapping of the fields that are not None.
+
+    Iteration yields keys; an int or a slice indexes the tuple of values; an absent field is
+    None as an attribute and missing as a key.  Entries cannot be deleted.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        dataclass(repr=False, eq=False)(cls)
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if value is not None:
+                super().__setitem__(field.name, value)
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"entries of {type(self).__name__} cannot be removed or merged")
+
+    __delitem__ = pop = popitem = update = setdefault = clear = _refuse
+
+    def __getitem__(self, key: str | int | slice) -> Any:
+        if isinstance(key, str):
+            return super().__getitem__(key)
+        return self.to_tuple()[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        super().__setattr__(key, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self and value is not None:
+            super().__setitem__(name, value)
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        body = ", ".join(f"{key}={value!r}" for key, value in self.items())
+        return f"{type(self).__name__}({body})"
+
+    def __reduce__(self) -> Any:
+        values = tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+        return type(self), values
+
+    def to_tuple(self) -> tuple[Any, ...]:
+        """All values that are not None, in the order of the fields."""
+        return tuple(self[key] for key in self)
+
+
+class BaseModelOutput(ModelOutput):
+    """An encoder's states.
+
+    Attributes:
+        last_hidden_state: float32 (batch, length, hidden); rows of padding are zero.
+        hidden_states: the input of every layer and the last output, each as above.
+        attentions: each layer's probabilities, float32 (batch, heads, length, length).
+    """
+
+    last_hidden_state: Any = None
+    hidden_states: tuple[Any, ...] | None = None
+    attentions: tuple[Any, ...] | None = None
+
+
+class BaseModelOutputWithPooling(ModelOutput):
+    """As BaseModelOutput, with `pooler_output`: float32 (batch, hidden)."""
+
+    last_hidden_state: Any = None
+    pooler_output: Any = None
+    hidden_states: tuple[Any, ...] | None = None
+    attentions: tuple[Any, ...] | None = None
+
+
+class BaseModelOutputWithPoolingAndCrossAttentions(ModelOutput):
+    """As BaseModelOutputWithPooling; the decoder's fields are always None here."""
+
+    last_hidden_state: Any = None
+    pooler_output: Any = None
+    hidden_states: tuple[Any, ...] | None = None
+    past_key_values: Any = None
+    attentions: tuple[Any, ...] | None = None
+    cross_attentions: tuple[Any, ...] | None = None
+
+
+class MaskedLMOutput(ModelOutput):
+    """Masked language modelling.
+
+    Attributes:
+        loss: mean cross-entropy in nats over labels other than -100; only with labels.
+        logits: float32 (batch, length, vocabulary); rows of padding are zero.
+        hidden_states, attentions: as in BaseModelOutput.
+    """
+
+    loss: Any = None
+    logits: Any = None
+    hidden_states: tuple[Any, ...] | None = None
+    attentions: tuple[Any, ...] | None = None

@@ -1,0 +1,132 @@
+"""ALBERT: SentencePiece unigram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from .added_tokens import AddedToken
+from .base import PreTrainedTokenizerBase
+from .files import PathLike
+from .sources import Source, blank_ids, file_options, metaspace, take_files, unigram_source
+from .templates import template_processing
+
+Token = str | AddedToken
+
+
+class AlbertTokenizer(PreTrainedTokenizerBase):
+    """ALBERT's tokenizer: SentencePiece unigram, `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`.
+
+    vocab: path of a SentencePiece .model, or a list of (piece, score).  `vocab_file` is the
+        same under its older name; instead `tokenizer_file` may name a tokenizer.json, whose
+        pieces, added tokens, character map and template are used.
+    do_lower_case: lower-case the text.
+    keep_accents: leave accents in the text.
+    bos_token ... mask_token: the special tokens.
+    add_prefix_space: put U+2581 in front of every word, the first one included.
+    trim_offsets: kept for compatibility.
+
+    Other arguments are those of every tokenizer: model_max_length, padding_side,
+    truncation_side, model_input_names, extra_special_tokens, split_special_tokens,
+    clean_up_tokenization_spaces.
+
+    As in transformers 5.23, the same checkpoint may give other ids from its spiece.model than
+    from its tokenizer.json: only the latter has the scores that keep "9," from being one
+    piece, and the former makes special tokens of the model's user-defined pieces.
+    """
+
+    vocab_files_names: ClassVar[dict[str, str]] = {
+        "vocab_file": "spiece.model",
+        "tokenizer_file": "tokenizer.json",
+    }
+    model_input_names = ["input_ids", "attention_mask"]  # noqa: RUF012
+
+    def __init__(
+        self,
+        vocab: PathLike | Sequence[tuple[str, float]] | None = None,
+        do_lower_case: bool = True,
+        keep_accents: bool = False,
+        bos_token: Token = "[CLS]",
+        eos_token: Token = "[SEP]",
+        unk_token: Token = "<unk>",
+        sep_token: Token = "[SEP]",
+        pad_token: Token = "<pad>",
+        cls_token: Token = "[CLS]",
+        mask_token: Token = "[MASK]",
+        add_prefix_space: bool = True,
+        trim_offsets: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.do_lower_case = bool(do_lower_case)
+        self.keep_accents = bool(keep_accents)
+        self.add_prefix_space = bool(add_prefix_space)
+        self.trim_offsets = bool(trim_offsets)
+        vocab, files = take_files(vocab, kwargs)
+        if vocab is None and "tokenizer_file" not in files:
+            blank = blank_ids(self, pad_token, unk_token, cls_token, sep_token, mask_token)
+            source = Source("no vocabulary", [(token, 0.0) for token in blank])
+        else:
+            source, extra = unigram_source(vocab, files.get("tokenizer_file"))
+            if extra and "extra_special_tokens" not in kwargs:
+                kwargs["extra_special_tokens"] = extra
+        if len(source.vocab) < 2:
+            raise ValueError(f"{source.where}: has no piece 1, which is the unknown one")
+        self._file_template = source.json.post_processor if source.json else None
+        pre_tokenizer, decoder = metaspace(self.add_prefix_space)
+        self._build(
+            {
+                "model": {
+                    "type": "Unigram",
+                    "unk_id": 1,
+                    "byte_fallback": False,
+                    "vocab": source.vocab,
+                },
+                "normalizer": self._normalizer(source.charsmap),
+                "pre_tokenizer": pre_tokenizer,
+                "decoder": decoder,
+            },
+            {
+                "do_lower_case": self.do_lower_case,
+                "keep_accents": self.keep_accents,
+                "bos_token": bos_token,
+                "eos_token": eos_token,
+                "unk_token": unk_token,
+                "sep_token": sep_token,
+                "pad_token": pad_token,
+                "cls_token": cls_token,
+                "mask_token": mask_token,
+                "add_prefix_space": self.add_prefix_space,
+                "trim_offsets": self.trim_offsets,
+            },
+            {**file_options(source.json), **kwargs},
+            source.where,
+            source.json.added_tokens if source.json else None,
+        )
+
+    def _normalizer(self, charsmap: str | None) -> dict[str, Any]:
+        steps: list[dict[str, Any]] = [
+            {"type": "Replace", "pattern": {"String": quotes}, "content": '"'}
+            for quotes in ("``", "''")
+        ]
+        if not self.keep_accents:
+            steps += [{"type": "NFKD"}, {"type": "StripAccents"}]
+        if self.do_lower_case:
+            steps.append({"type": "Lowercase"})
+        if charsmap is not None:
+            steps.append({"type": "Precompiled", "precompiled_charsmap": charsmap})
+        return {"type": "Sequence", "normalizers": steps}
+
+    def _make_post_processor(self) -> dict[str, Any]:
+        if self._file_template is not None:
+            return self._file_template
+        cls, sep = self.cls_token, self.sep_token
+        if cls is None or sep is None:
+            raise ValueError("cls_token and sep_token must be set: the template is made of them")
+        return template_processing(
+            [(cls, 0), (0, 0), (sep, 0)],
+            [(cls, 0), (0, 0), (sep, 0), (1, 1), (sep, 1)],
+            {cls: self.cls_token_id, sep: self.sep_token_id},
+        )
+
+
+AlbertTokenizerFast = AlbertTokenizer

@@ -1,0 +1,126 @@
+"""From a directory or hub name to the arguments of a tokenizer's constructor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import hub
+from .added_tokens import AddedToken
+from .files import check_id, read_json
+from .special_tokens import NAMED_TOKENS
+
+CONFIG_FILE = "tokenizer_config.json"
+TOKENIZER_FILE = "tokenizer.json"
+SPECIAL_TOKENS_FILE = "special_tokens_map.json"
+ADDED_TOKENS_FILE = "added_tokens.json"
+
+
+def _restored(value: Any, where: str) -> Any:
+    """AddedToken objects out of what they were saved as."""
+    if isinstance(value, Mapping) and value.get("__type") == "AddedToken":
+        return AddedToken.from_mapping(value, where)
+    if isinstance(value, list):
+        return [_restored(item, where) for item in value]
+    return value
+
+
+def _token_entry(value: Any, where: str) -> Any:
+    """An entry of special_tokens_map.json: text, or an object with the token's flags."""
+    if isinstance(value, Mapping) and "content" in value:
+        return AddedToken.from_mapping(value, where).copy(special=True)
+    if isinstance(value, list):
+        return [_token_entry(item, where) for item in value]
+    return value
+
+
+def _legacy_added_tokens(
+    files: Mapping[str, Path], config: dict[str, Any], given: Mapping[str, Any]
+) -> dict[int, AddedToken]:
+    """Reads special_tokens_map.json into `config`; returns the tokens of added_tokens.json."""
+    path = files.get(SPECIAL_TOKENS_FILE)
+    if path is not None:
+        for key, value in read_json(path).items():
+            if not given.get(key):
+                config[key] = _token_entry(value, f"{path}: '{key}'")
+    added: dict[int, AddedToken] = {}
+    path = files.get(ADDED_TOKENS_FILE)
+    if path is not None:
+        merged = {**config, **given}
+        special = {str(merged[name]) for name in NAMED_TOKENS if merged.get(name)}
+        for key in ("extra_special_tokens", "additional_special_tokens"):
+            if isinstance(merged.get(key), (list, tuple)):
+                special.update(map(str, merged[key]))
+        for content, index in read_json(path).items():
+            known = content in special
+            added[check_id(index, f"{path}: {content!r:.80}")] = AddedToken(
+                content, normalized=not known, special=known
+            )
+    return added
+
+
+def _added_tokens_decoder(value: Any, where: str) -> dict[int, AddedToken]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{where}: must be an object of id to token, got {value!r:.80}")
+    return {
+        check_id(index, where): AddedToken.from_mapping(token, f"{where}[{index}]")
+        for index, token in value.items()
+    }
+
+
+def load_arguments(
+    vocab_files: Mapping[str, str],
+    name_or_path: str | os.PathLike[str],
+    given: Mapping[str, Any],
+    hub_options: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the files of a tokenizer say about how to construct it.
+
+    `vocab_files` maps constructor arguments ("vocab_file", ...) to file names, in whose
+    place a tokenizer.json may be.  `given` are the caller's own arguments.  Returns the
+    arguments for the files themselves and the saved configuration.
+    """
+    name_or_path = os.fspath(name_or_path)
+    named = {key: name for key, name in vocab_files.items() if key != "tokenizer_file"}
+    if os.path.isfile(name_or_path):
+        if name_or_path.endswith(".json") and name_or_path.endswith(TOKENIZER_FILE):
+            return _with_added_tokens({TOKENIZER_FILE: Path(name_or_path)}, {}, given)
+        if len(named) > 1:
+            raise ValueError(
+                f"{name_or_path} is a single file, but this tokenizer needs"
+                f" {' and '.join(named.values())}: pass the directory that holds them"
+            )
+        return dict.fromkeys(named, name_or_path), {}
+    source = hub.Source(name_or_path, **hub_options)
+    files = source.files([CONFIG_FILE, TOKENIZER_FILE, SPECIAL_TOKENS_FILE, ADDED_TOKENS_FILE])
+    if TOKENIZER_FILE not in files:
+        files.update(source.files(named.values()))
+    config = {}
+    if CONFIG_FILE in files:
+        path = files[CONFIG_FILE]
+        config = {key: _restored(v, f"{path}: '{key}'") for key, v in read_json(path).items()}
+    arguments, config = _with_added_tokens(files, config, given)
+    if TOKENIZER_FILE not in files:
+        if missing := [name for name in named.values() if name not in files]:
+            raise source.missing([TOKENIZER_FILE, *missing])
+        arguments.update({key: os.fspath(files[name]) for key, name in named.items()})
+    return arguments, config
+
+
+def _with_added_tokens(
+    files: Mapping[str, Path], config: dict[str, Any], given: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Added tokens from wherever they are saved; those of tokenizer.json are read later."""
+    arguments: dict[str, Any] = {}
+    if "added_tokens_decoder" in config:
+        where = f"{files.get(CONFIG_FILE)}: 'added_tokens_decoder'"
+        arguments["added_tokens_decoder"] = _added_tokens_decoder(
+            config.pop("added_tokens_decoder"), where
+        )
+    else:
+        arguments["legacy_added_tokens"] = _legacy_added_tokens(files, config, given)
+    if TOKENIZER_FILE in files:
+        arguments["tokenizer_file"] = os.fspath(files[TOKENIZER_FILE])
+    return arguments, config

@@ -1,0 +1,88 @@
+"""Where a tokenizer's vocabulary comes from: what the classes' constructors share."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any, NamedTuple
+
+from .added_tokens import AddedToken
+from .calls import check_side
+from .files import TokenizerJson, check_scores, read_sentencepiece, read_tokenizer_json
+
+logger = logging.getLogger("pytxenc")
+
+
+_CONTROL, _USER_DEFINED = 3, 4  # SentencePiece's types of pieces
+
+
+class Source(NamedTuple):
+    """A vocabulary that was read or given."""
+
+    where: str  # names it in error messages
+    vocab: Any  # token to id, or [(piece, score)]
+    merges: list[str] | None = None
+    json: TokenizerJson | None = None  # the tokenizer.json it was in
+    charsmap: str | None = None  # base64
+
+
+def take_files(vocab: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The vocabulary and the file arguments, taken out of a constructor's `kwargs`."""
+    names = ("vocab_file", "merges_file", "tokenizer_file")
+    files = {key: os.fspath(kwargs[key]) for key in names if kwargs.get(key) is not None}
+    for key in names:
+        kwargs.pop(key, None)
+    vocab_file = files.get("vocab_file")
+    return (vocab_file if vocab is None else vocab), files
+
+
+def blank_ids(tokenizer: Any, pad: Any, unk: Any, cls: Any, sep: Any, mask: Any) -> dict[str, int]:
+    """The vocabulary of a tokenizer made without one: its special tokens."""
+    logger.warning(
+        "%s was made without a vocabulary and knows its special tokens only; pass vocab= or use"
+        " from_pretrained()",
+        type(tokenizer).__name__,
+    )
+    return {str(token): index for index, token in enumerate((pad, unk, cls, sep, mask))}
+
+
+def file_options(parsed: TokenizerJson | None) -> dict[str, Any]:
+    """Options that a tokenizer.json's truncation and padding blocks stand for."""
+    options = {}
+    for key, block in (
+        ("truncation_side", parsed and parsed.truncation),
+        ("padding_side", parsed and parsed.padding),
+    ):
+        if block and "direction" in block:
+            options[key] = check_side(key, str(block["direction"]).lower())
+    return options
+
+
+def unigram_source(vocab: Any, tokenizer_file: str | None) -> tuple[Source, list[str | AddedToken]]:
+    """A Unigram vocabulary, and the special tokens that a SentencePiece model brings."""
+    if vocab is None:
+        assert tokenizer_file is not None
+        parsed = read_tokenizer_json(tokenizer_file)
+        parsed.require("Unigram", tokenizer_file)
+        scores = check_scores(parsed.model["vocab"], f"{tokenizer_file}: model.vocab")
+        return Source(tokenizer_file, scores, json=parsed, charsmap=parsed.charsmap), []
+    if isinstance(vocab, (str, os.PathLike)):
+        model = read_sentencepiece(vocab)
+        extra: list[str | AddedToken] = [
+            AddedToken(piece, normalized=False, special=kind == _CONTROL)
+            for (piece, _), kind in zip(model.scores, model.types, strict=True)
+            if kind in (_CONTROL, _USER_DEFINED)
+        ]
+        return Source(os.fspath(vocab), model.scores, charsmap=model.charsmap), extra
+    return Source("vocab", check_scores(vocab, "vocab")), []
+
+
+def metaspace(prefix: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Pre-tokenizer and decoder that write U+2581 for the space before a word."""
+    spec = {
+        "type": "Metaspace",
+        "replacement": "\u2581",
+        "prepend_scheme": "always" if prefix else "never",
+        "split": True,
+    }
+    return {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, spec]}, spec

@@ -1,0 +1,46 @@
+"""What all tests share: where the reference data is, and no network."""
+
+import os
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config):
+    if os.environ.get("PYTXENC_TEST_INSTALLED"):
+        import pytxenc
+
+        if Path(pytxenc.__file__).parent == ROOT / "pytxenc":
+            raise pytest.UsageError("the source tree would be tested, not the installed package")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The source tree; skips where the tests stand alone."""
+    if not (ROOT / "setup.py").exists():
+        pytest.skip("there is no source tree around the tests")
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of reference data ($PYTXENC_DATA or ../shared/data); skips without it."""
+    folder = Path(os.environ.get("PYTXENC_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no reference data: {folder} does not exist (see PYTXENC_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights_dir() -> Path:
+    """The folder of models that `make demo` fills ($PYTXENC_CACHE); skips without it."""
+    from pytxenc.demo.weights import cache_dir
+
+    folder = cache_dir()
+    if not folder.is_dir():
+        pytest.skip(f"no models: {folder} does not exist (make demo fetches them)")
+    return folder

@@ -1,0 +1,252 @@
+"""Checkpoints of every shape into models, against what transformers makes of the same files."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+safetensors_torch = pytest.importorskip("safetensors.torch")
+
+import pytxenc.modeling as modeling  # noqa: E402
+
+IDS = np.array([[5, 6, 7, 8, 2]])
+SIZES = {
+    "vocab_size": 40, "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3,
+    "intermediate_size": 20, "max_position_embeddings": 16,
+}  # fmt: skip
+FAMILIES = {"Bert": {}, "Roberta": {}, "Albert": {"embedding_size": 8}}
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request):
+    return request.param
+
+
+def saved(tmp_path, family, head, **kwargs):
+    """A directory with a random model of transformers, and that model."""
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{family}Config")(**SIZES, **FAMILIES[family])
+    model = getattr(transformers, family + head)(config).eval()
+    model.save_pretrained(tmp_path, **kwargs)
+    return model
+
+
+def tensors(tmp_path):
+    return safetensors_torch.load_file(tmp_path / "model.safetensors")
+
+
+def rewrite(tmp_path, content):
+    safetensors_torch.save_file(content, tmp_path / "model.safetensors")
+
+
+def both(tmp_path, name, **kwargs):
+    """(theirs, report), (ours, report) of loading a directory."""
+    theirs = getattr(transformers, name).from_pretrained(
+        tmp_path, output_loading_info=True, **kwargs
+    )
+    ours = getattr(modeling, name).from_pretrained(tmp_path, output_loading_info=True, **kwargs)
+    return theirs, ours
+
+
+def assert_same(theirs, ours, except_for=()):
+    """Equal weights by name, and equal outputs when all weights come from the file."""
+    state = theirs.state_dict()
+    assert list(ours.state_dict()) == list(state)
+    for name, value in ours.state_dict().items():
+        if name not in except_for:
+            np.testing.assert_array_equal(value, state[name].float().numpy(), err_msg=name)
+    if not except_for:
+        with torch.no_grad():
+            expected = theirs(torch.as_tensor(IDS))[0].float().numpy()
+        np.testing.assert_allclose(ours(IDS)[0], expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("head", ("Model", "ForMaskedLM"))
+def test_the_same_class(tmp_path, family, head):
+    saved(tmp_path, family, head)
+    (theirs, their_report), (ours, our_report) = both(tmp_path, family + head)
+    assert_same(theirs, ours)
+    assert our_report["missing_keys"] == set(their_report["missing_keys"]) == set()
+    assert our_report["unexpected_keys"] == set(their_report["unexpected_keys"]) == set()
+    assert not ours.training
+
+
+def test_a_head_checkpoint_into_a_base_model_and_the_reverse(tmp_path, family):
+    saved(tmp_path / "head", family, "ForMaskedLM")
+    saved(tmp_path / "base", family, "Model")
+    for directory, name in (("head", f"{family}Model"), ("base", f"{family}ForMaskedLM")):
+        (theirs, their_report), (ours, our_report) = both(tmp_path / directory, name)
+        assert our_report["missing_keys"] == set(their_report["missing_keys"])
+        assert our_report["unexpected_keys"] == set(their_report["unexpected_keys"])
+        new = our_report["missing_keys"]
+        assert_same(theirs, ours, except_for=new)
+
+
+def test_what_is_missing_is_logged(tmp_path, caplog):
+    saved(tmp_path, "Roberta", "ForMaskedLM")
+    with caplog.at_level(logging.WARNING, "pytxenc"):
+        modeling.RobertaModel.from_pretrained(tmp_path)
+    assert "newly initialised: pooler.dense.weight" in caplog.text
+    assert "not used by this model: lm_head.dense.weight" in caplog.text
+
+
+def test_names_of_old_tensorflow_checkpoints(tmp_path):
+    saved(tmp_path, "Bert", "Model")
+    old = {}
+    for name, value in tensors(tmp_path).items():
+        name = name.replace("LayerNorm.weight", "LayerNorm.gamma")
+        old[name.replace("LayerNorm.bias", "LayerNorm.beta")] = value
+    rewrite(tmp_path, {**old, "embeddings.position_ids": torch.arange(16)[None]})
+    (theirs, _), (ours, report) = both(tmp_path, "BertModel")
+    assert_same(theirs, ours)
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+
+
+DECODERS = {
+    "Bert": ("cls.predictions", "bert"),
+    "Roberta": ("lm_head", "roberta"),
+    "Albert": ("predictions", "albert"),
+}
+
+
+@pytest.mark.parametrize("case", ("decoder only", "equal", "untied"))
+def test_ties(tmp_path, family, case):
+    saved(tmp_path, family, "ForMaskedLM")
+    head, prefix = DECODERS[family]
+    content = tensors(tmp_path)
+    words = f"{prefix}.embeddings.word_embeddings.weight"
+    decoder = content[words].clone()
+    if case == "untied":
+        decoder += 1
+    content[f"{head}.decoder.weight"] = decoder
+    if case == "decoder only":
+        del content[words]
+    rewrite(tmp_path, content)
+    (theirs, _), (ours, report) = both(tmp_path, f"{family}ForMaskedLM")
+    assert_same(theirs, ours)
+    assert not report["missing_keys"]
+    state = ours.state_dict()
+    assert (state[words] is state[f"{head}.decoder.weight"]) == (case != "untied")
+
+
+@pytest.mark.parametrize("dtype", (torch.float16, torch.bfloat16, torch.float64))
+def test_other_dtypes_become_float32(tmp_path, family, dtype):
+    saved(tmp_path, family, "ForMaskedLM")
+    rewrite(tmp_path, {name: value.to(dtype) for name, value in tensors(tmp_path).items()})
+    theirs = getattr(transformers, f"{family}ForMaskedLM").from_pretrained(
+        tmp_path, dtype=torch.float32
+    )
+    assert_same(theirs, getattr(modeling, f"{family}ForMaskedLM").from_pretrained(tmp_path))
+
+
+def test_shards(tmp_path, family):
+    theirs = saved(tmp_path, family, "ForMaskedLM", max_shard_size="4KB")
+    assert (tmp_path / "model.safetensors.index.json").exists()
+    assert_same(theirs, getattr(modeling, f"{family}ForMaskedLM").from_pretrained(tmp_path))
+
+
+@pytest.mark.parametrize("zipped", (True, False))
+def test_pytorch_model_bin(tmp_path, family, zipped):
+    theirs = saved(tmp_path, family, "ForMaskedLM")
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(
+        theirs.state_dict(),
+        tmp_path / "pytorch_model.bin",
+        _use_new_zipfile_serialization=zipped,
+    )
+    assert_same(theirs, getattr(modeling, f"{family}ForMaskedLM").from_pretrained(tmp_path))
+    with pytest.raises(OSError, match=r"no any of model\.safetensors"):
+        getattr(modeling, f"{family}ForMaskedLM").from_pretrained(tmp_path, use_safetensors=True)
+
+
+def test_a_wrong_shape_names_the_tensor_and_both_shapes(tmp_path, family):
+    saved(tmp_path, family, "Model")
+    cls = getattr(modeling, f"{family}Model")
+    width = 8 if family == "Albert" else 12
+    with pytest.raises(
+        RuntimeError, match=rf"word_embeddings\.weight.*\(40, {width}\).*\(41, {width}\)"
+    ):
+        cls.from_pretrained(tmp_path, vocab_size=41)
+    ours, report = cls.from_pretrained(
+        tmp_path, vocab_size=41, ignore_mismatched_sizes=True, output_loading_info=True
+    )
+    assert ours.state_dict()["embeddings.word_embeddings.weight"].shape == (41, width)
+    assert report["mismatched_keys"] == {
+        ("embeddings.word_embeddings.weight", (40, width), (41, width))
+    }
+
+
+def test_integer_weights_are_refused(tmp_path):
+    saved(tmp_path, "Bert", "Model")
+    content = tensors(tmp_path)
+    content["pooler.dense.bias"] = torch.zeros(12, dtype=torch.int64)
+    rewrite(tmp_path, content)
+    with pytest.raises(TypeError, match=r"pooler\.dense\.bias.*int64"):
+        modeling.BertModel.from_pretrained(tmp_path)
+
+
+def test_float32_is_used_in_place(tmp_path):
+    saved(tmp_path, "Bert", "Model")
+    ours = modeling.BertModel.from_pretrained(tmp_path)
+    for name, value in ours.state_dict().items():
+        assert not value.flags.owndata and not value.flags.writeable, name
+
+
+def test_keywords(tmp_path):
+    saved(tmp_path, "Bert", "Model")
+    cls = modeling.BertModel
+    assert (
+        "pooler.dense.weight"
+        not in cls.from_pretrained(tmp_path, add_pooling_layer=False).state_dict()
+    )
+    assert cls.from_pretrained(tmp_path, torch_dtype=torch.float32, low_cpu_mem_usage=True)
+    assert cls.from_pretrained(tmp_path, output_hidden_states=True)(IDS).hidden_states
+    with pytest.raises(TypeError, match=r"locl_files_only.*did you mean 'local_files_only'"):
+        cls.from_pretrained(tmp_path, locl_files_only=True)
+    with pytest.raises(ValueError, match="float32"):
+        cls.from_pretrained(tmp_path, dtype="float16")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON.*line 1"),
+        (b"[1]", "expected a JSON object"),
+        (b'{"a": "\xff"}', "not UTF-8 at byte 7"),
+        (b"[" * 100_000, "nested too deeply"),
+        (json.dumps({**SIZES, "hidden_size": "12"}).encode(), "hidden_size must be int, not '12'"),
+        (json.dumps({**SIZES, "hidden_size": 2**70}).encode(), "hidden_size"),
+        (json.dumps({**SIZES, "layer_norm_eps": None}).encode(), "layer_norm_eps must be"),
+        (json.dumps({**SIZES, "hidden_act": "magic"}).encode(), "hidden_act.*magic"),
+    ],
+    ids=lambda v: str(v)[:20],
+)
+def test_broken_configurations(tmp_path, content, words):
+    saved(tmp_path, "Bert", "Model")
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises((ValueError, TypeError), match=f"(?s){words}"):
+        modeling.BertModel.from_pretrained(tmp_path)
+
+
+def test_missing_files(tmp_path):
+    with pytest.raises(OSError, match=r"no config\.json"):
+        modeling.BertModel.from_pretrained(tmp_path)
+    saved(tmp_path, "Bert", "Model")
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(OSError, match=r"model\.safetensors"):
+        modeling.BertModel.from_pretrained(tmp_path)
+    with pytest.raises(OSError, match="not a directory"):
+        modeling.BertModel.from_pretrained(tmp_path / "nowhere")
+
+
+def test_a_truncated_file(tmp_path):
+    saved(tmp_path, "Bert", "Model")
+    whole = (tmp_path / "model.safetensors").read_bytes()
+    for size in (0, 5, 100, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "model.safetensors").write_bytes(whole[:size])
+        with pytest.raises(ValueError, match=r"model\.safetensors"):
+            modeling.BertModel.from_pretrained(tmp_path)
