@@ -50,7 +50,7 @@ class Source:
         self._unreachable: str | None = None
         self._found: dict[str, Path | None] = {}
         path = Path(self.name)
-        if path.is_dir():
+        if self.name and path.is_dir():
             self.directory = path / self._subfolder
         elif path.is_file():
             self.directory = path.parent / self._subfolder
@@ -89,10 +89,10 @@ class Source:
 
     def missing(self, filenames: Sequence[str]) -> OSError:
         """The error to raise when none of the files exists."""
-        names = filenames[0] if len(filenames) == 1 else "any of " + ", ".join(filenames)
+        names = " nor ".join(filenames)
         if self.directory is not None:
-            return OSError(f"{self.directory}: no {names} in this directory")
-        message = f"{self.name}: no {names} at revision {self._revision}"
+            return OSError(f"{self.directory}: this directory has no {names}")
+        message = f"{self.name}: has no {names} at revision {self._revision}"
         if self._subfolder.parts:
             message += f" in folder {self._subfolder}"
         if self._unreachable:
@@ -156,7 +156,9 @@ class Source:
 
     def _fall_back(self, hub: Any, where: str, error: Exception) -> None:
         """After the hub gave no answer: go on with the cache if it knows this repository."""
-        if self._local_files_only:
+        if self._unreachable:
+            pass  # known from the file before
+        elif self._local_files_only:
             self._unreachable = "local_files_only"
         elif hub.constants.HF_HUB_OFFLINE:
             self._unreachable = "offline mode is on"

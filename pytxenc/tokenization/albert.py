@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from .added_tokens import AddedToken
@@ -25,6 +25,13 @@ class AlbertTokenizer(PreTrainedTokenizerBase):
     bos_token ... mask_token: the special tokens.
     add_prefix_space: put U+2581 in front of every word, the first one included.
     trim_offsets: kept for compatibility.
+    original_rules: cut texts exactly as google-research/albert did, whichever file the pieces
+        come from: white space joined, quotes, accents, lower case by Python's rules, then
+        SentencePiece's own normaliser and search (user-defined pieces found inside words),
+        and no comma in one piece with the digit before it.  Special tokens in the text are
+        found first, added tokens as they are written.  Slower, since it runs in Python; saved
+        with the tokenizer.  Offsets leave out the space before a word; characters that came
+        of one character share its offsets.
 
     Other arguments are those of every tokenizer: model_max_length, padding_side,
     truncation_side, model_input_names, extra_special_tokens, split_special_tokens,
@@ -55,18 +62,20 @@ class AlbertTokenizer(PreTrainedTokenizerBase):
         mask_token: Token = "[MASK]",
         add_prefix_space: bool = True,
         trim_offsets: bool = True,
+        original_rules: bool = False,
         **kwargs: Any,
     ) -> None:
         self.do_lower_case = bool(do_lower_case)
         self.keep_accents = bool(keep_accents)
         self.add_prefix_space = bool(add_prefix_space)
         self.trim_offsets = bool(trim_offsets)
+        self.original_rules = bool(original_rules)
         vocab, files = take_files(vocab, kwargs)
         if vocab is None and "tokenizer_file" not in files:
             blank = blank_ids(self, pad_token, unk_token, cls_token, sep_token, mask_token)
             source = Source("no vocabulary", [(token, 0.0) for token in blank])
         else:
-            source, extra = unigram_source(vocab, files.get("tokenizer_file"))
+            source, extra = unigram_source(vocab, files.get("tokenizer_file"), self.original_rules)
             if extra and "extra_special_tokens" not in kwargs:
                 kwargs["extra_special_tokens"] = extra
         if len(source.vocab) < 2:
@@ -97,6 +106,7 @@ class AlbertTokenizer(PreTrainedTokenizerBase):
                 "mask_token": mask_token,
                 "add_prefix_space": self.add_prefix_space,
                 "trim_offsets": self.trim_offsets,
+                **({"original_rules": True} if self.original_rules else {}),
             },
             {**file_options(source.json), **kwargs},
             source.where,
@@ -115,6 +125,24 @@ class AlbertTokenizer(PreTrainedTokenizerBase):
         if charsmap is not None:
             steps.append({"type": "Precompiled", "precompiled_charsmap": charsmap})
         return {"type": "Sequence", "normalizers": steps}
+
+    def _make_core(self, spec: Mapping[str, Any]) -> Any:
+        plain = super()._make_core(spec)
+        if not self.original_rules:
+            return plain
+        from .albert_original import OriginalRules, OriginalTokenizer
+
+        model, last_step = self._spec["model"], self._spec["normalizer"]["normalizers"][-1]
+        rules = OriginalRules(
+            model["vocab"],
+            [model["vocab"][model["unk_id"]][0], *self.special_tokens_map.values()],
+            last_step.get("precompiled_charsmap"),
+            self.do_lower_case,
+            self.keep_accents,
+        )
+        return OriginalTokenizer(
+            plain, rules, model["unk_id"], spec["added_tokens"], spec["post_processor"]
+        )
 
     def _make_post_processor(self) -> dict[str, Any]:
         if self._file_template is not None:

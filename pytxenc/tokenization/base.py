@@ -155,7 +155,7 @@ class PreTrainedTokenizerBase(Calls):
         self._spec = dict(spec)
         self._added: dict[int, AddedToken] = {}
         try:
-            self._core = _core.Tokenizer({**spec, "added_tokens": [], "post_processor": None})
+            self._core = self._make_core({**spec, "added_tokens": [], "post_processor": None})
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
         known_tokens = options["added_tokens_decoder"]
@@ -177,6 +177,10 @@ class PreTrainedTokenizerBase(Calls):
                 yield AddedToken(token, special=True)
             else:
                 yield token.copy(special=token.special or token.content in names)
+
+    def _make_core(self, spec: Mapping[str, Any]) -> Any:
+        """What does the work, from a whole tokenizer.json."""
+        return _core.Tokenizer(spec)
 
     def _make_post_processor(self) -> dict[str, Any] | None:
         """The tokenizer.json post-processor, once ids are known."""
@@ -601,7 +605,7 @@ class PreTrainedTokenizerBase(Calls):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._core = _core.Tokenizer(self._tokenizer_json())
+        self._core = self._make_core(self._tokenizer_json())
 
     def __copy__(self: Self) -> Self:
         copy = object.__new__(type(self))

@@ -256,6 +256,7 @@ class SentencePiece(NamedTuple):
     types: list[int]  # 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte
     unk_id: int
     charsmap: str | None  # base64
+    usual: bool  # spaces are joined and escaped, with one in front of the text
 
 
 def read_sentencepiece(path: PathLike) -> SentencePiece:
@@ -276,6 +277,10 @@ def read_sentencepiece(path: PathLike) -> SentencePiece:
         [kind for _, _, kind in pieces],
         model["unk_id"],
         base64.b64encode(charsmap).decode("ascii") if charsmap else None,
+        all(
+            model[flag]
+            for flag in ("add_dummy_prefix", "remove_extra_whitespaces", "escape_whitespaces")
+        ),
     )
 
 

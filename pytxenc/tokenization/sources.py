@@ -8,12 +8,19 @@ from typing import Any, NamedTuple
 
 from .added_tokens import AddedToken
 from .calls import check_side
-from .files import TokenizerJson, check_scores, read_sentencepiece, read_tokenizer_json
+from .files import (
+    PathLike,
+    SentencePiece,
+    TokenizerJson,
+    check_scores,
+    read_sentencepiece,
+    read_tokenizer_json,
+)
 
 logger = logging.getLogger("pytxenc")
 
 
-_CONTROL, _USER_DEFINED = 3, 4  # SentencePiece's types of pieces
+_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED = range(1, 5)  # SentencePiece's types of pieces
 
 
 class Source(NamedTuple):
@@ -58,8 +65,13 @@ def file_options(parsed: TokenizerJson | None) -> dict[str, Any]:
     return options
 
 
-def unigram_source(vocab: Any, tokenizer_file: str | None) -> tuple[Source, list[str | AddedToken]]:
-    """A Unigram vocabulary, and the special tokens that a SentencePiece model brings."""
+def unigram_source(
+    vocab: Any, tokenizer_file: str | None, original: bool = False
+) -> tuple[Source, list[str | AddedToken]]:
+    """A Unigram vocabulary, and the special tokens that a SentencePiece model brings.
+
+    With `original`, those are none: SentencePiece's own rules have another use for them.
+    """
     if vocab is None:
         assert tokenizer_file is not None
         parsed = read_tokenizer_json(tokenizer_file)
@@ -68,10 +80,12 @@ def unigram_source(vocab: Any, tokenizer_file: str | None) -> tuple[Source, list
         return Source(tokenizer_file, scores, json=parsed, charsmap=parsed.charsmap), []
     if isinstance(vocab, (str, os.PathLike)):
         model = read_sentencepiece(vocab)
+        if original:
+            _check_original(model, vocab)
         extra: list[str | AddedToken] = [
             AddedToken(piece, normalized=False, special=kind == _CONTROL)
             for (piece, _), kind in zip(model.scores, model.types, strict=True)
-            if kind in (_CONTROL, _USER_DEFINED)
+            if kind in (_CONTROL, _USER_DEFINED) and not original
         ]
         return Source(os.fspath(vocab), model.scores, charsmap=model.charsmap), extra
     return Source("vocab", check_scores(vocab, "vocab")), []
@@ -86,3 +100,16 @@ def metaspace(prefix: bool) -> tuple[dict[str, Any], dict[str, Any]]:
         "split": True,
     }
     return {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, spec]}, spec
+
+
+def _check_original(model: SentencePiece, path: PathLike) -> None:
+    """Whether scores alone, which is what tokenizer.json keeps, tell the types of pieces."""
+    odd = [
+        piece
+        for (piece, score), kind in zip(model.scores, model.types, strict=True)
+        if kind not in (_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED)
+        or (kind == _NORMAL) != (score < 0)
+    ]
+    if odd or not model.usual:
+        what = f"piece {odd[0]!r} is of an unusual type or score" if odd else "unusual white space"
+        raise ValueError(f"{path}: original_rules cannot be used with this model: {what}")

@@ -5,6 +5,7 @@ import collections
 import io
 import os
 import pickle
+import random
 import struct
 import sys
 import zipfile
@@ -16,6 +17,8 @@ from pytxenc import pytorch_bin, restricted_pickle
 from pytxenc.pytorch_bin import load, load_state_dict
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "fuzz"))
+import fuzz_pytorch_bin
+import mutate
 import torch_files
 from torch_files import Call, Name, Storage, Tensor, dump
 
@@ -196,6 +199,43 @@ def test_truncated_anywhere(path, legacy):
         path.write_bytes(data[:end])
         with pytest.raises(ValueError, match=str(path)):
             load(path)
+
+
+def same(value, expected):
+    torch = pytest.importorskip("torch")
+    if isinstance(expected, torch.Tensor):
+        check_equal(value, expected)
+        return True
+    if isinstance(expected, argparse.Namespace):
+        expected = vars(expected)
+    if isinstance(expected, dict):
+        return list(value) == list(expected) and all(same(value[k], expected[k]) for k in expected)
+    if isinstance(expected, (list, tuple)):
+        return len(value) == len(expected) and all(map(same, value, expected))
+    if isinstance(expected, torch.dtype):
+        return value == str(expected)
+    return value == expected or expected != expected
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_same_values_as_torch():
+    """Where torch.load takes a damaged file too, it reads the same from it."""
+    torch = pytest.importorskip("torch")
+    compared = 0
+    for seed in range(500):
+        contents = fuzz_pytorch_bin.make_file(random.Random(seed))
+        fd, path = mutate.memory_file(contents)
+        try:
+            value = load(path)
+            with torch.serialization.safe_globals([argparse.Namespace]):
+                expected = torch.load(path, weights_only=True)
+        except Exception:
+            continue  # one of them refuses: that ours does so cleanly is another test's subject
+        finally:
+            os.close(fd)
+        assert same(value, expected), seed
+        compared += 1
+    assert compared > 50
 
 
 # ---- files written by hand: no torch needed below ----

@@ -177,6 +177,28 @@ def test_opening_a_large_file_copies_nothing(path):
     assert resident() - before > 32 << 20
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
+def test_nothing_leaks(path, tmp_path):
+    header = {
+        "__metadata__": {"k": "v" * 10_000},
+        "a": {"dtype": "F16", "shape": [5000], "data_offsets": [0, 10_000]},
+    }
+    good, bad = write(path, header, bytes(10_000)), tmp_path / "bad"
+    write(bad, header, bytes(10_001))
+
+    def rounds(count):
+        for _ in range(count):
+            file = SafeTensors(good)
+            assert file.tensor("a").size == file.float32("a").size and file.metadata
+            with pytest.raises(ValueError, match="10001 bytes of data"):
+                SafeTensors(bad)
+
+    rounds(100)
+    before = resident()
+    rounds(1500)
+    assert resident() - before < 4 << 20
+
+
 def test_files_that_are_none(tmp_path, path):
     with pytest.raises(OSError, match=r"nope: cannot open: No such file"):
         SafeTensors(tmp_path / "nope")

@@ -37,7 +37,7 @@ def make_value(rng: random.Random, depth: int = 0) -> object:
 def make_text(rng: random.Random) -> bytes:
     value = json.dumps(make_value(rng), ensure_ascii=bool(rng.randrange(2))).encode()
     if rng.randrange(50) == 0:
-        value = b"[" * 200_000
+        value = b"[" * 2_000
     if rng.randrange(50) == 0:
         value = b'{"a":' * 100 + b"1" + b"}" * 100
     return rng.choice(TEXTS).replace(b"%s", value)
@@ -86,10 +86,8 @@ class IndexCheck:
 
     def __call__(self, rng: random.Random) -> bool:
         names = [path.name for path in self.folder.glob("*.safetensors")]
-        index = {
-            "metadata": {"total_size": 8},
-            "weight_map": dict(zip("ab", sorted(names), strict=True)),
-        }
+        weight_map = dict(zip("ab", sorted(names), strict=True))
+        index = {"metadata": {"total_size": 8}, "weight_map": weight_map}
         text = mutate.mutate(rng, json.dumps(index).encode(), mutate.JSON)
         path = self.folder / "model.safetensors.index.json"
         path.write_bytes(text)

@@ -65,7 +65,7 @@ def make_object(rng: random.Random, storages: dict[str, Storage]) -> Any:
 def damage_pickle(rng: random.Random, data: bytes) -> bytes:
     way = rng.randrange(6)
     if way == 0:
-        where = rng.randrange(len(data))
+        where = rng.randrange(len(data) + 1)
         return (
             data[:where] + bytes([rng.choice(OPCODES)]) * rng.choice((1, 1, 2, 500)) + data[where:]
         )
