@@ -596,7 +596,10 @@ class PreTrainedTokenizerBase(Calls):
 
     def _vocabulary_files(self) -> dict[str, str]:
         """Name and text of the files that save_vocabulary writes."""
-        raise NotImplementedError
+        raise ValueError(
+            f"{type(self).__name__} cannot write {self.vocab_files_names['vocab_file']}; use"
+            " save_pretrained()"
+        )
 
     # ---- copies ----
 

@@ -110,7 +110,8 @@ class BertTokenizer(PreTrainedTokenizerBase):
 
     def _vocabulary_files(self) -> dict[str, str]:
         vocab = self._spec["model"]["vocab"]
-        tokens = [""] * (max(vocab.values()) + 1)
+        last = max(vocab, key=lambda token: vocab[token])
+        tokens = [last] * (vocab[last] + 1)  # of a repeated token only the last line counts
         for token, index in vocab.items():
             tokens[index] = token
         return {"vocab.txt": "".join(token + "\n" for token in tokens)}

@@ -132,6 +132,10 @@ def arrange_texts(text: Any, pair: Any, split: bool) -> tuple[bool, list[Any], l
     return True, list(text), None
 
 
+def _copy(words: Any) -> Any:
+    return list(words) if isinstance(words, (list, tuple)) else words
+
+
 def _rectangle(key: str, flat: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[Any]:
     widths = np.diff(starts)
     if len(widths) and (widths != widths[0]).any():
@@ -348,6 +352,9 @@ class Calls(SpecialTokens):
     def _encode(self, text: Any, pair: Any, options: CallOptions) -> BatchEncoding:
         kind = check_tensor_kind(options.return_tensors)
         batched, texts, pairs = arrange_texts(text, pair, options.is_split_into_words)
+        if options.is_split_into_words:  # the encodings may be worked out after they change
+            texts = [_copy(words) for words in texts]
+            pairs = None if pairs is None else [_copy(words) for words in pairs]
         truncation, max_length, padding = self._plan(options)
         split = options.split_special_tokens
         core = self._core

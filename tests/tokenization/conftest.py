@@ -10,7 +10,14 @@ SPECIAL = {
     "roberta": ["<s>", "<pad>", "</s>", "<unk>"],
     "albert": ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"],
 }
-WORDS = "the dog is cute un ##able ##s hello world play ##ing , . ! ? ' - 9 ##9 caf ##e 中 国".split()
+WORDS = [
+    "the", "dog", "is", "cute", "un", "##able", "##s", "hello", "world", "play", "##ing", ",", ".",
+    "!", "?", "'", "-", "9", "##9", "caf", "##e", "中", "国",
+]  # fmt: skip
+ALBERT_WORDS = [
+    "▁the", "▁dog", "▁is", "▁cute", "▁hello", "▁world", "▁9", "9,", "999", "▁un", "able", "s",
+    "ing", "▁play", "(", ")", ".", ",",
+]  # fmt: skip
 
 
 def byte_symbols():
@@ -27,7 +34,7 @@ def write_bert(folder):
 
 
 def write_roberta(folder):
-    merges = ["h e", "l l", "he ll", "hell o", "Ġ w", "Ġw or", "o r", "Ġ t", "Ġt h", "Ġth e", "' s"]
+    merges = ["h e", "l l", "he ll", "hell o", "o r", "Ġ w", "Ġw or", "Ġ t", "Ġt he", "' s"]
     tokens = [*SPECIAL["roberta"], *byte_symbols().values(), *(m.replace(" ", "") for m in merges)]
     vocab = {token: i for i, token in enumerate([*tokens, "<mask>"])}
     (folder / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
@@ -36,9 +43,8 @@ def write_roberta(folder):
 
 
 def albert_pieces():
-    words = "▁the ▁dog ▁is ▁cute ▁hello ▁world ▁9 9, 999 ▁un able s ing ▁play ( ) . ,".split()
     pieces = [(token, 0.0) for token in SPECIAL["albert"]]
-    pieces += [(word, -3.0 - 0.25 * i) for i, word in enumerate(words)]
+    pieces += [(word, -3.0 - 0.25 * i) for i, word in enumerate(ALBERT_WORDS)]
     return pieces + [(c, -9.0 - 0.125 * i) for i, c in enumerate("▁abcdefghijklmnopqrstuvwxyz9中")]
 
 
