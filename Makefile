@@ -48,7 +48,7 @@ FUZZ_RUNS ?= 100000
 
 asan: .venv-asan/.installed ## tests and fuzzers under AddressSanitizer and UBSan
 	cd tests && $(ASAN_RUN) PYTXENC_TEST_INSTALLED=1 \
-		../.venv-asan/bin/python -P -m pytest -c ../pyproject.toml --rootdir=.. -m "not slow" -x -q .
+		../.venv-asan/bin/pytest -c ../pyproject.toml --rootdir=.. -m "not slow" -x -q .
 	for fuzzer in tests/fuzz/fuzz_*.py; do \
 		$(ASAN_RUN) .venv-asan/bin/python $$fuzzer --runs $(FUZZ_RUNS); \
 	done
@@ -64,17 +64,19 @@ clean: ## remove everything that the other targets made
 # ---- set-up ----
 
 %/.made: | system
-	$(PYTHON) -m venv $*
+	@$(PYTHON) -m venv $*
 	@touch $@
 
 .venv/.installed: .venv/.made $(SOURCES)
-	$(FRESH)
-	cd .venv && $(PIP) ..
+	@echo "Installing pytxenc into .venv"
+	@$(FRESH)
+	@cd .venv && $(PIP) ..
 	@touch $@
 
 .venv/.test: .venv/.made $(SOURCES)
-	$(FRESH)
-	cd .venv && $(PIP) '..[test]'
+	@echo "Installing pytxenc and what the tests compare it with into .venv"
+	@$(FRESH)
+	@cd .venv && $(PIP) '..[test]'
 	@touch $@ .venv/.installed
 
 .venv-dev/.tools: .venv-dev/.made pyproject.toml

@@ -113,5 +113,59 @@ def encoder_parameters(config: Mapping[str, Any], /) -> list[tuple[str, tuple[in
 class Encoder:
     """Weights and forward pass of one model; immutable, safe to share between threads."""
 
-    def __new__(cls, config: Mapping[str, Any], weights: Mapping[str, NDArray[np.float32]]) -> Encoder: ...
+    def __new__(
+        cls, config: Mapping[str, Any], weights: Mapping[str, NDArray[np.float32]]
+    ) -> Encoder: ...
     def forward(self, **inputs: Any) -> dict[str, Any]: ...
+
+# ---- for the tests (ext/python/py_testing.c): buffers are used where they lie ----
+
+def _kernel_isas() -> list[str]: ...
+def _kernel_layernorm(
+    isa: str,
+    y: Any,
+    x: Any,
+    bias: Any,
+    residual: Any,
+    gamma: Any,
+    beta: Any,
+    eps: float,
+    T: int,
+    C: int,
+    /,
+) -> None: ...
+def _kernel_bias_act(
+    isa: str, x: Any, bias: Any, T: int, F: int, stride: int, act: str, params: Any, /
+) -> None: ...
+def _kernel_softmax(
+    isa: str,
+    x: Any,
+    rows: int,
+    n: int,
+    stride: int,
+    scale: float,
+    mask: Any,
+    mask_stride: int,
+    /,
+) -> None: ...
+def _kernel_from_f16(isa: str, y: Any, x: Any, n: int, /) -> None: ...
+def _kernel_from_bf16(isa: str, y: Any, x: Any, n: int, /) -> None: ...
+def _kernel_add(isa: str, y: Any, a: Any, b: Any, c: Any, n: int, /) -> None: ...
+def _kernel_activation(name: str, /) -> tuple[int, int]: ...
+def _kernel_linear(
+    y: Any, ldy: int, x: Any, ldx: int, W: Any, T: int, N: int, K: int, /
+) -> None: ...
+def _kernel_gemm1(
+    C: Any,
+    ldc: int,
+    A: Any,
+    lda: int,
+    B: Any,
+    ldb: int,
+    tb: bool,
+    M: int,
+    N: int,
+    K: int,
+    /,
+) -> None: ...
+def _kernel_parallel_for(counts: Any, workers: Any, count: int, work: int, /) -> None: ...

@@ -63,6 +63,14 @@ class PreTrainedConfig:
     """
 
     model_type: ClassVar[str] = ""
+    architectures: list[str] | None
+    output_hidden_states: bool
+    output_attentions: bool
+    return_dict: bool
+    dtype: str | None
+    problem_type: str | None
+    id2label: dict[int, str]
+    label2id: dict[str, int]
     # name -> (accepted types, default).  Subclasses extend it.
     _fields: ClassVar[dict[str, tuple[tuple[type, ...], Any]]] = {
         "architectures": ((list, type(None)), None),

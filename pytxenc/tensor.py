@@ -73,7 +73,9 @@ class Tensor(np.ndarray[Any, Any]):
     """
 
     def __new__(cls, data: Any, dtype: Any = None) -> "Tensor":
-        return _wrap(np.asarray(data, dtype))
+        array = np.asarray(data, dtype)
+        chosen = dtype is not None or isinstance(data, (np.ndarray, np.generic))
+        return _wrap(array, double=chosen)  # Python's numbers are float32, as in torch
 
     # ---- how NumPy treats us ----
 

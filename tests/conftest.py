@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
+if "PYTHONPATH" in os.environ:  # tests start programs in other folders
+    folders = os.environ["PYTHONPATH"].split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join(os.path.abspath(f) for f in folders)
 
 import pytest
 

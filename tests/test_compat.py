@@ -99,9 +99,7 @@ def test_what_we_lack(installed):
 
     with pytest.raises(ImportError, match=r"does not provide 'GPT2Model'.*uninstall"):
         from transformers import GPT2Model  # noqa: F401
-    with pytest.raises(
-        ImportError, match=r"'RobertaModle'.*Nearest.*RobertaModel"
-    ):
+    with pytest.raises(ImportError, match=r"'RobertaModle'.*Nearest.*RobertaModel"):
         from transformers import RobertaModle  # noqa: F401
     with pytest.raises(ImportError, match="does not provide 'gpt2'"):
         import transformers.models.gpt2

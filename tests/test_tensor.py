@@ -122,6 +122,11 @@ def test_metadata():
     assert tensor.contiguous() is tensor
 
 
+def test_new():
+    assert Tensor([1.5, 2]).dtype == np.float32 and Tensor([1, 2]).dtype == np.int64
+    assert Tensor(np.float64([1.5])).dtype == Tensor(1.5, np.float64).dtype == np.float64
+
+
 def test_shares_memory():
     array = FLOATS.copy()
     tensor = Tensor(array)

@@ -1,9 +1,11 @@
 /* The thread pool: see threads.h.
  *
- * Workers wait for a new `round`, first spinning, then asleep on a condition variable.
- * A loop publishes its body, raises the round, takes part itself, and waits until every
- * worker that entered has left.  Indices are handed out by an atomic counter, so an uneven
- * loop balances itself. */
+ * `round` is odd while a loop is open to workers and even between loops.  Workers wait
+ * for an odd round that they have not seen, first spinning, then asleep on a condition
+ * variable. A loop publishes its body, opens a round, takes part itself until no index
+ * is left, closes the round, and waits for the workers that are inside; one that comes
+ * too late finds the round closed, and nobody waits for it.  Indices are handed out by
+ * an atomic counter, so an uneven loop balances itself. */
 #define _GNU_SOURCE
 #include "base/threads.h"
 
@@ -18,24 +20,25 @@
 
 #include "base/common.h"
 
-#define SPINS 2000 /* about 20-60 us, longer than the gap between two loops of a forward */
+/* About 20-60 us, longer than the gap between two loops of a forward pass. */
+#define SPINS 2000
 
 static struct {
     pthread_mutex_t owner; /* held by the thread whose loop is running */
     pthread_mutex_t mutex; /* guards sleeping and round changes */
     pthread_cond_t wake;
     atomic_size_t nthreads; /* wanted; 0: not decided yet */
-    size_t nworkers; /* started, besides the caller; guarded by owner */
+    size_t nworkers;        /* started, besides the caller; guarded by owner */
     pthread_t workers[TXE_MAX_THREADS];
 
-    atomic_size_t round;
-    atomic_bool stop;
+    atomic_size_t round;  /* raised under mutex, so that no sleeper misses it */
+    atomic_size_t inside; /* workers that may be using what follows */
+    bool stop;            /* this round is for workers to end */
     txe_loop_body body;
     void *context;
     size_t count;
-    size_t max_workers; /* of this loop, the caller among them */
-    atomic_size_t next;    /* next index to hand out */
-    atomic_size_t running; /* workers that have not finished this round */
+    size_t max_workers; /* the caller among them */
+    atomic_size_t next; /* next index to hand out */
 } pool = {.owner = PTHREAD_MUTEX_INITIALIZER,
           .mutex = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER};
@@ -48,7 +51,7 @@ relax(void)
 #endif
 }
 
-/* Processors that a cgroup v2 or v1 quota allows, rounded up; 0 when there is no quota. */
+/* Processors that a cgroup's (v2 or v1) quota allows, rounded up; 0 without a quota. */
 static size_t
 cgroup_quota(void)
 {
@@ -117,40 +120,65 @@ run_share(size_t worker)
         pool.body(pool.context, i, worker);
 }
 
+/* The round when it is open and not `seen`, else 0. */
+static inline size_t
+open_round(size_t seen)
+{
+    size_t round = atomic_load_explicit(&pool.round, memory_order_acquire);
+    return round % 2 == 1 && round != seen ? round : 0;
+}
+
 static void *
 worker_main(void *arg)
 {
     size_t worker = (size_t)(uintptr_t)arg;
     size_t seen = 0;
     for (;;) {
-        for (int i = 0; i < SPINS; i++) {
-            if (atomic_load_explicit(&pool.round, memory_order_acquire) != seen)
-                break;
+        size_t round = open_round(seen);
+        for (int i = 0; round == 0 && i < SPINS; i++) {
             relax();
+            round = open_round(seen);
         }
-        if (atomic_load_explicit(&pool.round, memory_order_acquire) == seen) {
+        if (round == 0) {
             pthread_mutex_lock(&pool.mutex);
-            while (atomic_load_explicit(&pool.round, memory_order_acquire) == seen)
+            while ((round = open_round(seen)) == 0)
                 pthread_cond_wait(&pool.wake, &pool.mutex);
             pthread_mutex_unlock(&pool.mutex);
         }
-        seen = atomic_load_explicit(&pool.round, memory_order_acquire);
-        if (atomic_load_explicit(&pool.stop, memory_order_relaxed))
-            return NULL;
-        if (worker < pool.max_workers)
+        seen = round;
+        /* Either the caller, having closed the round, sees us inside, or we see it
+         * closed: both sides write first and read then, in the one order of seq_cst. */
+        atomic_fetch_add(&pool.inside, 1);
+        bool entered = atomic_load(&pool.round) == seen;
+        bool stop = entered && pool.stop;
+        if (entered && !stop && worker < pool.max_workers)
             run_share(worker);
-        atomic_fetch_sub_explicit(&pool.running, 1, memory_order_release);
+        atomic_fetch_sub_explicit(&pool.inside, 1, memory_order_release);
+        if (stop)
+            return NULL;
     }
 }
 
-/* A new round for the workers to see.  Called with `owner` held. */
+/* Opens a round for the workers to see.  Called with `owner` held. */
 static void
 raise_round(void)
 {
     pthread_mutex_lock(&pool.mutex);
-    atomic_fetch_add_explicit(&pool.round, 1, memory_order_release);
+    atomic_fetch_add(&pool.round, 1);
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.mutex);
+}
+
+/* Closes the round and waits until nobody is inside.  Called with `owner` held. */
+static void
+close_round(void)
+{
+    atomic_fetch_add(&pool.round, 1);
+    for (size_t spins = 0; atomic_load(&pool.inside) != 0; spins++) {
+        relax();
+        if (spins > SPINS)
+            sched_yield();
+    }
 }
 
 /* Called with `owner` held. */
@@ -159,13 +187,13 @@ stop_workers(void)
 {
     if (pool.nworkers == 0)
         return;
-    atomic_store(&pool.stop, true);
+    pool.stop = true;
     raise_round();
     for (size_t i = 0; i < pool.nworkers; i++)
         pthread_join(pool.workers[i], NULL);
-    atomic_store(&pool.stop, false);
-    atomic_store(&pool.round, 0);
+    pool.stop = false;
     pool.nworkers = 0;
+    atomic_store(&pool.round, 0);
 }
 
 /* fork() copies only the calling thread: it must find the locks free and no workers. */
@@ -188,7 +216,7 @@ after_fork_child(void)
 {
     pool.nworkers = 0;
     atomic_store(&pool.round, 0);
-    atomic_store(&pool.running, 0);
+    atomic_store(&pool.inside, 0);
     pthread_cond_t fresh = PTHREAD_COND_INITIALIZER;
     pool.wake = fresh;
     pthread_mutex_unlock(&pool.mutex);
@@ -201,17 +229,24 @@ install_fork_handlers(void)
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
+/* Before the first use of the locks, that a fork never copies one that is held. */
+static void
+prepare_for_fork(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, install_fork_handlers);
+}
+
 /* Called with `owner` held. */
 static void
 start_workers(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, install_fork_handlers);
     while (pool.nworkers + 1 < atomic_load(&pool.nthreads)) {
         uintptr_t worker = pool.nworkers + 1;
         if (pthread_create(&pool.workers[pool.nworkers], NULL, worker_main,
                            (void *)worker) != 0) {
-            atomic_store(&pool.nthreads, pool.nworkers + 1); /* all there are to be had */
+            /* These are all there are to be had. */
+            atomic_store(&pool.nthreads, pool.nworkers + 1);
             break;
         }
         pool.nworkers++;
@@ -221,6 +256,7 @@ start_workers(void)
 void
 txe_parallel_for(size_t count, size_t max_workers, txe_loop_body body, void *context)
 {
+    prepare_for_fork();
     if (count <= 1 || max_workers <= 1 || pthread_mutex_trylock(&pool.owner) != 0) {
         for (size_t i = 0; i < count; i++)
             body(context, i, 0);
@@ -233,17 +269,11 @@ txe_parallel_for(size_t count, size_t max_workers, txe_loop_body body, void *con
     pool.count = count;
     pool.max_workers = max_workers;
     atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
-    if (pool.nworkers > 0) {
-        atomic_store_explicit(&pool.running, pool.nworkers, memory_order_relaxed);
+    if (pool.nworkers > 0)
         raise_round();
-    }
     run_share(0);
-    for (size_t spins = 0;
-         atomic_load_explicit(&pool.running, memory_order_acquire) != 0; spins++) {
-        relax();
-        if (spins > SPINS)
-            sched_yield();
-    }
+    if (pool.nworkers > 0)
+        close_round();
     pthread_mutex_unlock(&pool.owner);
 }
 
@@ -253,7 +283,7 @@ txe_threads_get(void)
     size_t n = atomic_load_explicit(&pool.nthreads, memory_order_relaxed);
     if (n == 0) {
         size_t chosen = default_threads();
-        /* Another thread may have set a number in the meantime: then that one stands. */
+        /* Another thread may have set a number meanwhile: then that one stands. */
         if (atomic_compare_exchange_strong(&pool.nthreads, &n, chosen))
             n = chosen;
     }
@@ -263,6 +293,7 @@ txe_threads_get(void)
 void
 txe_threads_set(size_t nthreads)
 {
+    prepare_for_fork();
     pthread_mutex_lock(&pool.owner);
     stop_workers();
     atomic_store(&pool.nthreads,

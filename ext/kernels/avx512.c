@@ -1,7 +1,8 @@
 /* The kernels for AVX-512 (F, BW, CD, DQ, VL): see ops_impl.h.
  *
- * The instruction set is chosen for the region between the pragmas and not for the file, so
- * that no inline function of a header is compiled for it.  System headers come first. */
+ * The instruction set is chosen for the region between the pragmas and not for the
+ * file, so that no inline function of a header is compiled for it.  System headers come
+ * first. */
 #include "kernels/kernels.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -14,8 +15,10 @@
 #include "kernels/coefficients.h"
 
 #if defined(__clang__)
-#pragma clang attribute push(                                                          \
-    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl"))), apply_to = function)
+#pragma clang attribute push(                                                  \
+    __attribute__((                                                            \
+        target("avx2,fma,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl"))), \
+    apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")

@@ -1,5 +1,6 @@
 /* Written by fit.py; do not edit.  Lowest coefficient first; the error stated is
  * relative, of the whole formula, before rounding in its evaluation. */
+/* clang-format off */
 #ifndef TXE_KERNELS_COEFFICIENTS_H
 #define TXE_KERNELS_COEFFICIENTS_H
 

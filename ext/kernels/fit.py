@@ -113,13 +113,14 @@ def main():
     """Print the header."""
     print("/* Written by fit.py; do not edit.  Lowest coefficient first; the error stated is")
     print(" * relative, of the whole formula, before rounding in its evaluation. */")
+    print("/* clang-format off */")
     print("#ifndef TXE_KERNELS_COEFFICIENTS_H\n#define TXE_KERNELS_COEFFICIENTS_H")
     for name, formula, function, lo, hi, degree, fixed in FITS:
         c, error = fit(function, lo, hi, degree, fixed)
         print(f"\n/* {formula}; error {mp.nstr(error, 2)} */")
         print(f"static const float {name}_POLY[] = {{")
         for value in c:
-            print(f"    {float(value).hex()}f,")
+            print(f"    {float(value).hex().replace('0000000p', 'p')}f,")
         print("};")
     print("\n#endif")
 

@@ -1,10 +1,11 @@
 /* Matrix products through OpenBLAS: see gemm.h.
  *
- * OpenBLAS computes on one thread; the split over threads is ours.  Its interface counts
- * in int, so a product that exceeds that is cut into bands of rows. */
+ * OpenBLAS computes on one thread; the split over threads is ours.  Its interface
+ * counts in int, so a product that exceeds that is cut into blocks. */
 #include "kernels/gemm.h"
 
 #include <limits.h>
+#include <string.h>
 
 #include <cblas.h>
 
@@ -20,6 +21,9 @@ void scipy_openblas_set_num_threads(int n);
 #define ROW_UNIT 16
 #define COLUMN_UNIT 64
 
+/* The largest block that one call computes in each direction. */
+#define BLOCK ((size_t)INT_MAX & ~(size_t)1023)
+
 void
 txe_gemm_init(void)
 {
@@ -30,13 +34,18 @@ void
 txe_gemm1(float *C, size_t ldc, const float *A, size_t lda, const float *B, size_t ldb,
           int tb, size_t M, size_t N, size_t K)
 {
-    if (M == 0 || N == 0)
-        return;
-    const size_t band = (size_t)INT_MAX & ~(size_t)1023;
-    for (size_t m = 0; m < M; m += band)
-        scipy_cblas_sgemm(CblasRowMajor, CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
-                          (int)TXE_MIN(band, M - m), (int)N, (int)K, 1.0f, A + m * lda,
-                          (int)lda, B, (int)ldb, 0.0f, C + m * ldc, (int)ldc);
+    if (K == 0) /* OpenBLAS refuses row strides of 0 */
+        for (size_t m = 0; m < M && N != 0; m++)
+            memset(C + m * ldc, 0, N * sizeof *C);
+    for (size_t m = 0; m < M; m += BLOCK)
+        for (size_t n = 0; n < N; n += BLOCK)
+            for (size_t k = 0; k < K; k += BLOCK)
+                scipy_cblas_sgemm(
+                    CblasRowMajor, CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
+                    (int)TXE_MIN(BLOCK, M - m), (int)TXE_MIN(BLOCK, N - n),
+                    (int)TXE_MIN(BLOCK, K - k), 1.0f, A + m * lda + k, (int)lda,
+                    tb ? B + n * ldb + k : B + k * ldb + n, (int)ldb,
+                    k == 0 ? 0.0f : 1.0f, C + m * ldc + n, (int)ldc);
 }
 
 struct linear {
@@ -55,8 +64,8 @@ linear_share(void *context, size_t index, size_t worker)
     size_t t = index % row_shares * p->row_step;
     size_t n = index / row_shares * p->column_step;
     txe_gemm1(p->y + t * p->ldy + n, p->ldy, p->x + t * p->ldx, p->ldx, p->W + n * p->K,
-              p->K, 1, TXE_MIN(p->row_step, p->T - t), TXE_MIN(p->column_step, p->N - n),
-              p->K);
+              p->K, 1, TXE_MIN(p->row_step, p->T - t),
+              TXE_MIN(p->column_step, p->N - n), p->K);
 }
 
 static size_t
@@ -74,15 +83,16 @@ txe_linear(float *y, size_t ldy, const float *x, size_t ldx, const float *W, siz
         return;
     struct linear p = {y, x, W, ldy, ldx, T, N, K, T, N};
     size_t nthreads = txe_threads_get();
-    size_t work = T * N * TXE_MAX(K, (size_t)1); /* a hint: overflow does no harm */
-    nthreads = TXE_MIN(nthreads, work / MIN_SHARE_WORK + 1);
+    size_t work;
+    if (txe_mul_size(T, N, &work) && txe_mul_size(work, K, &work))
+        nthreads = TXE_MIN(nthreads, work / MIN_SHARE_WORK + 1);
     if (nthreads > 1) {
         if (T >= MIN_SHARE_ROWS * nthreads)
             p.row_step = share(T, nthreads, ROW_UNIT);
         else
             p.column_step = share(N, nthreads, COLUMN_UNIT);
     }
-    size_t shares = ((T + p.row_step - 1) / p.row_step) *
-                    ((N + p.column_step - 1) / p.column_step);
+    size_t shares =
+        ((T + p.row_step - 1) / p.row_step) * ((N + p.column_step - 1) / p.column_step);
     txe_parallel_for(shares, nthreads, linear_share, &p);
 }

@@ -2,9 +2,10 @@
  *
  * Every table computes the same formulas; results of two tables agree within the error
  * stated at each function, not bit for bit.  All functions: row-major f32, no alignment
- * required, cannot fail, thread-safe for distinct outputs.  Unless said otherwise an
- * output may be the same array as an input of the same shape, but must not overlap it
- * otherwise.  Infinities and NaN go through as the formula says.
+ * required, cannot fail, thread-safe for distinct outputs; nothing outside the arrays
+ * is read or written, not even the gap between rows.  Unless said otherwise an output
+ * may be the same array as an input of the same shape, but must not overlap it
+ * otherwise. Infinities and NaN go through as the formula says.
  *
  * Written once in ops_impl.h over the vector type of vec_<isa>.h; <isa>.c compiles both
  * for one instruction set; dispatch.c chooses. */
@@ -17,7 +18,7 @@
 #include "base/error.h"
 
 /* Activations, by the formula; several names of configuration files share one
- * (txe_activation_find).  sigmoid s(x) = 1/(1+exp(-x)), softplus p(x) = log(1+exp(x)). */
+ * (txe_activation_find).  s(x) = 1/(1+exp(-x)), p(x) = log(1+exp(x)) (softplus). */
 typedef enum {
     TXE_ACT_LINEAR,       /* x */
     TXE_ACT_GELU,         /* x/2 (1 + erf(x/sqrt 2)) */
@@ -48,24 +49,28 @@ struct txe_kernels {
 
     /* y = LN(x + bias + residual), row by row over the last axis:
      *   LN(v) = (v - mean v) / sqrt(var v + eps) * gamma + beta,  var the mean square
-     * deviation.  x, residual, y [T, C]; bias, gamma, beta [C]; bias and residual may be
-     * NULL (taken as 0).  y may be x or residual.  The mean and the deviations are summed
-     * in f32 in at least 8 interleaved parts; error against exact arithmetic on the same
-     * inputs at most 4e-6 of the largest |y| for ordinary rows. */
-    void (*layernorm)(float *y, const float *x, const float *bias, const float *residual,
-                      const float *gamma, const float *beta, float eps, size_t T,
-                      size_t C);
+     * deviation.  x, residual, y [T, C]; bias, gamma, beta [C]; bias and residual may
+     * be NULL (taken as 0).  y may be x or residual.  The mean and the deviations from
+     * it are summed in f32 in at least 8 interleaved parts, and what the deviations sum
+     * to corrects both, so that a mean of 10^4 deviations does no harm; error against
+     * exact arithmetic on the same inputs (their sum rounded to f32) at most 1e-6 of
+     * the largest |y|. */
+    void (*layernorm)(float *y, const float *x, const float *bias,
+                      const float *residual, const float *gamma, const float *beta,
+                      float eps, size_t T, size_t C);
 
     /* x = act(x + bias) in place.  x [T, F] with `stride` >= F floats from row to row;
      * bias [F] or NULL; params: the activation's own, NULL when it has none.  Absolute
-     * error at most 1e-6 * max(1, |exact|). */
+     * error at most 6e-7 * max(1, |exact|); relative error of that size for sigmoid,
+     * tanh, silu, mish and sqrtsoftplus while exp(-|x|) is a normal number. */
     void (*bias_act)(float *x, const float *bias, size_t T, size_t F, size_t stride,
                      txe_activation act, const float *params);
 
     /* Softmax over the first n of each row, in place: x = e / sum e,
-     * e = exp(scale x + mask - max).  x [rows, stride]; mask [rows, mask_stride] is added
-     * after scaling, or NULL; mask_stride may be 0 (one row of mask for all).  A row
-     * whose inputs are all -inf becomes NaN, as the formula says. */
+     * e = exp(scale x + mask - max).  x [rows, stride]; mask [rows, mask_stride] is
+     * added after scaling, or NULL; mask_stride may be 0 (one row of mask for all).  A
+     * row whose inputs are all -inf becomes NaN, as the formula says.  Relative error
+     * at most 1e-6 + 2e-7 max |scale x + mask|. */
     void (*softmax)(float *x, size_t rows, size_t n, size_t stride, float scale,
                     const float *mask, size_t mask_stride);
 
@@ -78,7 +83,7 @@ struct txe_kernels {
     void (*add)(float *y, const float *a, const float *b, const float *c, size_t n);
 };
 
-/* Tables that were compiled in (NULL entries where the compiler's target lacks the set). */
+/* Tables that were compiled in; NULL where the compiler's target lacks the set. */
 const struct txe_kernels *txe_kernels_scalar(void);
 const struct txe_kernels *txe_kernels_avx2(void);
 const struct txe_kernels *txe_kernels_avx512(void);

@@ -1,9 +1,9 @@
-/* The functions of struct txe_kernels, written once over the vector type of vec_<isa>.h,
- * which the including file has included, as it has <math.h>, <string.h>, base/common.h,
- * kernels.h and coefficients.h: nothing may be included inside a target region.
- * Everything here is static. */
+/* The functions of struct txe_kernels, written once over the vector type of
+ * vec_<isa>.h, which the including file has included, as it has <math.h>, <string.h>,
+ * base/common.h, kernels.h and coefficients.h: nothing may be included inside a target
+ * region. Everything here is static. */
 
-/* ---- elementary functions ---------------------------------------------------------
+/* ---- elementary functions ----
  *
  * Relative error a few units in the last place over the whole range, unless stated.
  * Polynomials: fit.py. */
@@ -25,18 +25,14 @@ polynomial5(vf x, const float *c)
     return horner4(v_set(c[4]), x, c);
 }
 
-static inline vf
-v_neg(vf x)
-{
-    return v_mul(x, v_set(-1.0f));
-}
-
-/* exp(x) - 1 = 2^n q + (2^n - 1) where n is *power and q the result. */
+/* For x <= 0, with n the integer nearest to x / log 2 (or -152, where exp(x) is 0):
+ * exp(x) = 2^n (1 + q), n left in *power and q returned. */
 static inline vf
 exp_parts(vf x, vf *power)
 {
     /* log(2) in two parts, the first of so few bits that n times it is exact. */
     const float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
+    x = v_max(v_set(-105.0f), x); /* NaN passes */
     vf n = v_round(v_mul(x, v_set(1.44269504f)));
     vf r = v_fma(n, v_set(-ln2_high), x);
     r = v_fma(n, v_set(-ln2_low), r);
@@ -44,31 +40,37 @@ exp_parts(vf x, vf *power)
     return v_fma(v_mul(r, r), polynomial5(r, EXP_POLY), r);
 }
 
+/* exp(x) for x <= 0: all that is needed, and it cannot overflow. */
 static inline vf
 v_exp(vf x)
 {
-    /* Beyond these the result is 0 or infinite; NaN passes. */
-    x = v_min(v_set(90.0f), v_max(v_set(-105.0f), x));
     vf n;
     vf q = exp_parts(x, &n);
     return v_scale2(v_add(q, v_set(1.0f)), n);
 }
 
-/* exp(x) - 1 for x <= 0. */
+/* exp(-|x|) */
 static inline vf
-v_expm1_negative(vf x)
+v_exp_abs(vf x)
+{
+    return v_exp(v_mul(v_abs(x), v_set(-1.0f)));
+}
+
+/* exp(x) - 1 = 2^n q + (2^n - 1) for x <= 0. */
+static inline vf
+v_expm1(vf x)
 {
     vf n;
-    vf q = exp_parts(v_max(v_set(-105.0f), x), &n);
+    vf q = exp_parts(x, &n);
     vf power = v_scale2(v_set(1.0f), n);
     return v_fma(power, q, v_sub(power, v_set(1.0f)));
 }
 
-/* 1 / (1 + exp(-x)), by exp(-|x|), which cannot overflow. */
+/* 1 / (1 + exp(-x)) = exp(x) / (exp(x) + 1) */
 static inline vf
 v_sigmoid(vf x)
 {
-    vf e = v_exp(v_neg(v_abs(x)));
+    vf e = v_exp_abs(x);
     vf top = v_select(v_greater(x, v_set(0.0f)), v_set(1.0f), e);
     return v_div(top, v_add(e, v_set(1.0f)));
 }
@@ -78,9 +80,9 @@ v_tanh(vf x)
 {
     vf s = v_mul(x, x);
     vf small = v_fma(v_mul(x, s), polynomial5(s, TANH_POLY), x);
-    vf e = v_exp(v_mul(v_abs(x), v_set(2.0f)));
-    vf large = v_sub(v_set(1.0f), v_div(v_set(2.0f), v_add(e, v_set(1.0f))));
-    large = v_select(v_greater(v_set(0.0f), x), v_neg(large), large);
+    vf e = v_exp(v_mul(v_abs(x), v_set(-2.0f)));
+    vf large = v_div(v_sub(v_set(1.0f), e), v_add(e, v_set(1.0f)));
+    large = v_select(v_greater(x, v_set(0.0f)), large, v_mul(large, v_set(-1.0f)));
     return v_select(v_greater(v_set(0.625f), v_abs(x)), small, large);
 }
 
@@ -89,7 +91,7 @@ v_tanh(vf x)
 static inline vf
 v_softplus(vf x)
 {
-    vf e = v_exp(v_neg(v_abs(x)));
+    vf e = v_exp_abs(x);
     vf a = v_div(e, v_add(e, v_set(2.0f)));
     vf s = v_mul(a, a);
     vf half_log = v_fma(v_mul(a, s), polynomial5(s, ATANH_POLY), a);
@@ -97,25 +99,23 @@ v_softplus(vf x)
 }
 
 /* The normal distribution function (1 + erf(x / sqrt 2)) / 2.  Its upper tail Q(t) is
- * exp(-t^2/2) times a slowly varying function, the form that keeps the relative error
- * small (M. Shepherd and J. Laframboise, Math. Comp. 36, 1981). */
+ * exp(-t^2/2) times a slowly varying function (the form of M. Shepherd and J.
+ * Laframboise, Math. Comp. 36, 1981), which leaves it a relative error of about t^2/2
+ * roundings. */
 static inline vf
 v_normal_cdf(vf x)
 {
     vf t = v_min(v_set(15.0f), v_abs(x)); /* Q(15) < 2^-150 */
     vf u = v_div(v_set(1.0f), v_add(t, v_set(4.0f)));
     vf w = v_mul(v_sub(t, v_set(4.0f)), u);
-    vf square = v_mul(t, t);
-    vf lost = v_fma(t, t, v_neg(square)); /* 0 without a fused instruction */
-    vf e = v_exp(v_mul(square, v_set(-0.5f)));
-    e = v_fma(v_mul(e, lost), v_set(-0.5f), e);
+    vf e = v_exp(v_mul(v_mul(t, v_set(-0.5f)), t));
     vf slow = v_fma(v_set(NORMAL_POLY[9]), w, v_set(NORMAL_POLY[8]));
     slow = horner4(horner4(slow, w, NORMAL_POLY + 4), w, NORMAL_POLY);
     vf tail = v_mul(v_mul(e, u), slow);
     return v_select(v_greater(x, v_set(0.0f)), v_sub(v_set(1.0f), tail), tail);
 }
 
-/* ---- activations: p as bias_act prepared it ---------------------------------------- */
+/* ---- activations: p as bias_act prepared it ---- */
 
 static inline vf
 linear(vf x, const vf *p)
@@ -197,7 +197,7 @@ sigmoid(vf x, const vf *p)
 static inline vf
 mish(vf x, const vf *p)
 {
-    vf e = v_exp(v_neg(v_abs(x)));
+    vf e = v_exp_abs(x);
     vm positive = v_greater(x, v_set(0.0f));
     vf above = v_fma(e, v_set(2.0f), v_set(1.0f));
     vf below = v_mul(e, v_add(e, v_set(2.0f)));
@@ -231,34 +231,34 @@ xielu(vf x, const vf *p)
 {
     vf positive = v_fma(v_mul(p[0], x), x, v_mul(p[2], x));
     vf low = v_min(p[3], v_min(v_set(0.0f), x));
-    vf negative = v_fma(v_sub(v_expm1_negative(low), x), p[1], v_mul(p[2], x));
+    vf negative = v_fma(v_sub(v_expm1(low), x), p[1], v_mul(p[2], x));
     return v_select(v_greater(x, v_set(0.0f)), positive, negative);
 }
 
-/* One row; `whole` and `part` are what act is applied to, at i.  Rows with and without bias
- * are loops of their own: a test inside keeps compilers from vectorising plain C. */
-#define ACTIVATE(act, whole, part)                                                     \
-    do {                                                                               \
-        size_t i = 0;                                                                  \
-        for (; i + VW <= F; i += VW)                                                   \
-            v_store(x + i, act(whole, p));                                             \
-        if (i < F)                                                                     \
-            v_store_n(x + i, F - i, act(part, p));                                     \
+/* One row; `whole` and `part` are what act is applied to, at i.  Rows with and without
+ * bias are loops of their own: a test inside keeps compilers from vectorising C. */
+#define ACTIVATE(act, whole, part)                 \
+    do {                                           \
+        size_t i = 0;                              \
+        for (; i + VW <= F; i += VW)               \
+            v_store(x + i, act(whole, p));         \
+        if (i < F)                                 \
+            v_store_n(x + i, F - i, act(part, p)); \
     } while (0)
 
-#define DEFINE_ROWS(act)                                                               \
-    static void rows_##act(float *x, const float *bias, size_t T, size_t F,            \
-                           size_t stride, const float *params)                         \
-    {                                                                                  \
-        vf p[TXE_MAX_ACT_PARAMS];                                                      \
-        for (size_t k = 0; k < TXE_MAX_ACT_PARAMS; k++)                                \
-            p[k] = v_set(params[k]);                                                   \
-        for (size_t t = 0; t < T; t++, x += stride)                                    \
-            if (bias != NULL)                                                          \
-                ACTIVATE(act, v_add(v_load(x + i), v_load(bias + i)),                  \
-                         v_add(v_load_n(x + i, F - i), v_load_n(bias + i, F - i)));    \
-            else                                                                       \
-                ACTIVATE(act, v_load(x + i), v_load_n(x + i, F - i));                  \
+#define DEFINE_ROWS(act)                                                            \
+    static void rows_##act(float *x, const float *bias, size_t T, size_t F,         \
+                           size_t stride, const float *params)                      \
+    {                                                                               \
+        vf p[TXE_MAX_ACT_PARAMS];                                                   \
+        for (size_t k = 0; k < TXE_MAX_ACT_PARAMS; k++)                             \
+            p[k] = v_set(params[k]);                                                \
+        for (size_t t = 0; t < T; t++, x += stride)                                 \
+            if (bias != NULL)                                                       \
+                ACTIVATE(act, v_add(v_load(x + i), v_load(bias + i)),               \
+                         v_add(v_load_n(x + i, F - i), v_load_n(bias + i, F - i))); \
+            else                                                                    \
+                ACTIVATE(act, v_load(x + i), v_load_n(x + i, F - i));               \
     }
 
 DEFINE_ROWS(linear)
@@ -285,15 +285,24 @@ bias_act(float *x, const float *bias, size_t T, size_t F, size_t stride,
 {
     static void (*const rows[TXE_NACTS])(float *, const float *, size_t, size_t, size_t,
                                          const float *) = {
-        [TXE_ACT_LINEAR] = rows_linear,         [TXE_ACT_GELU] = rows_gelu,
-        [TXE_ACT_GELU_TANH] = rows_gelu_tanh,   [TXE_ACT_GELU_10] = rows_gelu_10,
-        [TXE_ACT_QUICK_GELU] = rows_quick_gelu, [TXE_ACT_RELU] = rows_relu,
-        [TXE_ACT_RELU2] = rows_relu2,           [TXE_ACT_RELU6] = rows_relu6,
-        [TXE_ACT_LEAKY_RELU] = rows_prelu,      [TXE_ACT_SILU] = rows_silu,
-        [TXE_ACT_TANH] = rows_tanh_act,         [TXE_ACT_SIGMOID] = rows_sigmoid,
-        [TXE_ACT_MISH] = rows_mish,             [TXE_ACT_LAPLACE] = rows_laplace,
-        [TXE_ACT_HARDSWISH] = rows_hardswish,   [TXE_ACT_PRELU] = rows_prelu,
-        [TXE_ACT_XIELU] = rows_xielu,           [TXE_ACT_SQRTSOFTPLUS] = rows_sqrtsoftplus,
+        [TXE_ACT_LINEAR] = rows_linear,
+        [TXE_ACT_GELU] = rows_gelu,
+        [TXE_ACT_GELU_TANH] = rows_gelu_tanh,
+        [TXE_ACT_GELU_10] = rows_gelu_10,
+        [TXE_ACT_QUICK_GELU] = rows_quick_gelu,
+        [TXE_ACT_RELU] = rows_relu,
+        [TXE_ACT_RELU2] = rows_relu2,
+        [TXE_ACT_RELU6] = rows_relu6,
+        [TXE_ACT_LEAKY_RELU] = rows_prelu,
+        [TXE_ACT_SILU] = rows_silu,
+        [TXE_ACT_TANH] = rows_tanh_act,
+        [TXE_ACT_SIGMOID] = rows_sigmoid,
+        [TXE_ACT_MISH] = rows_mish,
+        [TXE_ACT_LAPLACE] = rows_laplace,
+        [TXE_ACT_HARDSWISH] = rows_hardswish,
+        [TXE_ACT_PRELU] = rows_prelu,
+        [TXE_ACT_XIELU] = rows_xielu,
+        [TXE_ACT_SQRTSOFTPLUS] = rows_sqrtsoftplus,
     };
     float p[TXE_MAX_ACT_PARAMS] = {0.01f}; /* of leaky_relu */
     if (act == TXE_ACT_LINEAR && bias == NULL)
@@ -309,10 +318,34 @@ bias_act(float *x, const float *bias, size_t T, size_t F, size_t stride,
     rows[act](x, bias, T, F, stride, p);
 }
 
-/* ---- rows ---------------------------------------------------------------------------
+/* ---- rows ----
  *
  * Sums and maxima run in ACCS vectors, so that neither rounding nor the latency of one
- * chain of additions counts. */
+ * chain of operations counts.  What is left behind the last whole vector of a row stays
+ * in a register from pass to pass: memory written under a mask is slow to read back. */
+
+/* Runs a block for every whole vector among the first `whole` elements: `at` is where
+ * it starts, `k` the accumulator whose turn it is. */
+#define EACH_VECTOR(whole, ...)                                  \
+    do {                                                         \
+        size_t start = 0;                                        \
+        for (; start + ACCS * VW <= (whole); start += ACCS * VW) \
+            for (size_t k = 0; k < ACCS; k++) {                  \
+                const size_t at = start + k * VW;                \
+                __VA_ARGS__                                      \
+            }                                                    \
+        for (; start < (whole); start += VW) {                   \
+            const size_t at = start, k = 0;                      \
+            __VA_ARGS__                                          \
+        }                                                        \
+    } while (0)
+
+static inline void
+fill(vf *acc, float value)
+{
+    for (size_t k = 0; k < ACCS; k++)
+        acc[k] = v_set(value);
+}
 
 static inline float
 sum_of(vf *acc)
@@ -332,155 +365,132 @@ largest_of(vf *acc)
     return v_largest(acc[0]);
 }
 
-/* The sum of one row of x + bias + residual, which is left in y when there is anything
- * to add. */
-static float
-layernorm_sum(float *y, const float *x, const float *bias, const float *residual,
-              size_t C)
+static void
+layernorm_row(float *y, const float *x, const float *bias, const float *residual,
+              const float *gamma, const float *beta, float eps, size_t C)
 {
-    vf acc[ACCS];
-    for (size_t k = 0; k < ACCS; k++)
-        acc[k] = v_set(0.0f);
-    const int stored = bias != NULL || residual != NULL;
-    size_t i = 0;
-    for (; i + ACCS * VW <= C; i += ACCS * VW)
-        for (size_t k = 0; k < ACCS; k++) {
-            size_t at = i + k * VW;
-            vf v = v_load(x + at);
-            if (bias != NULL)
-                v = v_add(v, v_load(bias + at));
-            if (residual != NULL)
-                v = v_add(v, v_load(residual + at));
-            if (stored)
-                v_store(y + at, v);
-            acc[k] = v_add(acc[k], v);
-        }
-    for (; i < C; i += VW) {
-        size_t n = TXE_MIN(C - i, (size_t)VW);
-        vf v = v_load_n(x + i, n);
+    const size_t rest = C % VW, whole = C - rest;
+    const float count = (float)C;
+    const bool stored = bias != NULL || residual != NULL;
+    const float *v = stored ? y : x; /* the row of x + bias + residual */
+    vf last = v_set(0.0f);           /* and the end of it */
+    vf sums[ACCS], squares[ACCS];
+
+    fill(sums, 0.0f);
+    EACH_VECTOR(whole, {
+        vf sum = v_load(x + at);
         if (bias != NULL)
-            v = v_add(v, v_load_n(bias + i, n));
+            sum = v_add(sum, v_load(bias + at));
         if (residual != NULL)
-            v = v_add(v, v_load_n(residual + i, n));
+            sum = v_add(sum, v_load(residual + at));
         if (stored)
-            v_store_n(y + i, n, v);
-        acc[0] = v_add(acc[0], v);
+            v_store(y + at, sum);
+        sums[k] = v_add(sums[k], sum);
+    });
+    if (rest != 0) {
+        last = v_load_n(x + whole, rest);
+        if (bias != NULL)
+            last = v_add(last, v_load_n(bias + whole, rest));
+        if (residual != NULL)
+            last = v_add(last, v_load_n(residual + whole, rest));
+        sums[0] = v_add(sums[0], last);
     }
-    return sum_of(acc);
+    const float mean = sum_of(sums) / count;
+
+    /* Deviations from a rounded mean do not quite sum to 0; what they sum to corrects
+     * mean and variance, which matters where the mean is far larger than they are. */
+    fill(sums, 0.0f);
+    fill(squares, 0.0f);
+    EACH_VECTOR(whole, {
+        vf d = v_sub(v_load(v + at), v_set(mean));
+        sums[k] = v_add(sums[k], d);
+        squares[k] = v_fma(d, d, squares[k]);
+    });
+    if (rest != 0) {
+        last = v_keep_n(v_sub(last, v_set(mean)), rest, v_set(0.0f));
+        sums[0] = v_add(sums[0], last);
+        squares[0] = v_fma(last, last, squares[0]);
+    }
+    const float shift = sum_of(sums) / count;
+    const float square = sum_of(squares) / count - shift * shift;
+    const float variance = TXE_MAX(square, 0.0f);
+    const float scale = 1.0f / sqrtf(variance + eps);
+    const float offset = -shift * scale;
+
+    EACH_VECTOR(whole, {
+        (void)k;
+        vf d = v_sub(v_load(v + at), v_set(mean));
+        vf normal = v_fma(d, v_set(scale), v_set(offset));
+        v_store(y + at, v_fma(normal, v_load(gamma + at), v_load(beta + at)));
+    });
+    if (rest != 0) {
+        vf normal = v_fma(last, v_set(scale), v_set(offset));
+        last =
+            v_fma(normal, v_load_n(gamma + whole, rest), v_load_n(beta + whole, rest));
+        v_store_n(y + whole, rest, last);
+    }
 }
 
 static void
 layernorm(float *y, const float *x, const float *bias, const float *residual,
           const float *gamma, const float *beta, float eps, size_t T, size_t C)
 {
-    const float count = (float)C;
-    for (size_t t = 0; t < T; t++) {
-        const float mean = layernorm_sum(y, x, bias, residual, C) / count;
-        const float *v = bias != NULL || residual != NULL ? y : x;
-
-        /* Deviations from a rounded mean do not quite sum to 0; what they sum to corrects
-         * mean and variance, which matters where the mean is far larger than they are. */
-        vf sums[ACCS], squares[ACCS];
-        for (size_t k = 0; k < ACCS; k++)
-            sums[k] = squares[k] = v_set(0.0f);
-        size_t i = 0;
-        for (; i + ACCS * VW <= C; i += ACCS * VW)
-            for (size_t k = 0; k < ACCS; k++) {
-                vf d = v_sub(v_load(v + i + k * VW), v_set(mean));
-                sums[k] = v_add(sums[k], d);
-                squares[k] = v_fma(d, d, squares[k]);
-            }
-        for (; i < C; i += VW) {
-            size_t n = TXE_MIN(C - i, (size_t)VW);
-            vf d = v_sub(v_load_n(v + i, n), v_set(mean));
-            d = v_keep_n(d, n, v_set(0.0f));
-            sums[0] = v_add(sums[0], d);
-            squares[0] = v_fma(d, d, squares[0]);
-        }
-        const float rest = sum_of(sums) / count;
-        const float variance = sum_of(squares) / count - rest * rest;
-        const float scale = 1.0f / sqrtf(variance + eps);
-        const float offset = -rest * scale;
-
-        for (i = 0; i + VW <= C; i += VW) {
-            vf d = v_sub(v_load(v + i), v_set(mean));
-            vf normal = v_fma(d, v_set(scale), v_set(offset));
-            v_store(y + i, v_fma(normal, v_load(gamma + i), v_load(beta + i)));
-        }
-        if (i < C) {
-            size_t n = C - i;
-            vf d = v_sub(v_load_n(v + i, n), v_set(mean));
-            vf normal = v_fma(d, v_set(scale), v_set(offset));
-            v_store_n(y + i, n,
-                      v_fma(normal, v_load_n(gamma + i, n), v_load_n(beta + i, n)));
-        }
-        x += C;
-        y += C;
-        if (residual != NULL)
-            residual += C;
-    }
+    for (size_t t = 0; t < T; t++)
+        layernorm_row(y + t * C, x + t * C, bias,
+                      residual != NULL ? residual + t * C : NULL, gamma, beta, eps, C);
 }
 
-/* x = scale x + mask over one row; the largest of it. */
-static float
-softmax_scores(float *x, size_t n, float scale, const float *mask)
+static void
+softmax_row(float *x, size_t n, float scale, const float *mask)
 {
+    const size_t rest = n % VW, whole = n - rest;
+    vf last = v_set(0.0f);
     vf acc[ACCS];
-    for (size_t k = 0; k < ACCS; k++)
-        acc[k] = v_set(-INFINITY);
-    size_t i = 0;
-    for (; i + ACCS * VW <= n; i += ACCS * VW)
-        for (size_t k = 0; k < ACCS; k++) {
-            size_t at = i + k * VW;
-            vf v = v_mul(v_load(x + at), v_set(scale));
-            if (mask != NULL)
-                v = v_add(v, v_load(mask + at));
-            v_store(x + at, v);
-            acc[k] = v_max(acc[k], v);
-        }
-    for (; i < n; i += VW) {
-        size_t some = TXE_MIN(n - i, (size_t)VW);
-        vf v = v_mul(v_load_n(x + i, some), v_set(scale));
+
+    fill(acc, -INFINITY);
+    EACH_VECTOR(whole, {
+        vf v = v_mul(v_load(x + at), v_set(scale));
         if (mask != NULL)
-            v = v_add(v, v_load_n(mask + i, some));
-        v_store_n(x + i, some, v);
-        acc[0] = v_max(acc[0], v_keep_n(v, some, acc[0]));
+            v = v_add(v, v_load(mask + at));
+        v_store(x + at, v);
+        acc[k] = v_max(acc[k], v);
+    });
+    if (rest != 0) {
+        last = v_mul(v_load_n(x + whole, rest), v_set(scale));
+        if (mask != NULL)
+            last = v_add(last, v_load_n(mask + whole, rest));
+        last = v_keep_n(last, rest, v_set(-INFINITY)); /* adds nothing to the sum */
+        acc[0] = v_max(acc[0], last);
     }
-    return largest_of(acc);
+    const float largest = largest_of(acc);
+
+    fill(acc, 0.0f);
+    EACH_VECTOR(whole, {
+        vf e = v_exp(v_sub(v_load(x + at), v_set(largest)));
+        v_store(x + at, e);
+        acc[k] = v_add(acc[k], e);
+    });
+    if (rest != 0) {
+        last = v_exp(v_sub(last, v_set(largest)));
+        acc[0] = v_add(acc[0], last);
+    }
+    const vf inverse = v_set(1.0f / sum_of(acc));
+
+    EACH_VECTOR(whole, {
+        (void)k;
+        v_store(x + at, v_mul(v_load(x + at), inverse));
+    });
+    if (rest != 0)
+        v_store_n(x + whole, rest, v_mul(last, inverse));
 }
 
 static void
 softmax(float *x, size_t rows, size_t n, size_t stride, float scale, const float *mask,
         size_t mask_stride)
 {
-    for (size_t row = 0; row < rows; row++, x += stride) {
-        const float largest = softmax_scores(x, n, scale, mask);
-        if (mask != NULL)
-            mask += mask_stride;
-
-        vf acc[ACCS];
-        for (size_t k = 0; k < ACCS; k++)
-            acc[k] = v_set(0.0f);
-        size_t i = 0;
-        for (; i + ACCS * VW <= n; i += ACCS * VW)
-            for (size_t k = 0; k < ACCS; k++) {
-                vf e = v_exp(v_sub(v_load(x + i + k * VW), v_set(largest)));
-                v_store(x + i + k * VW, e);
-                acc[k] = v_add(acc[k], e);
-            }
-        for (; i < n; i += VW) {
-            size_t some = TXE_MIN(n - i, (size_t)VW);
-            vf e = v_exp(v_sub(v_load_n(x + i, some), v_set(largest)));
-            v_store_n(x + i, some, e);
-            acc[0] = v_add(acc[0], v_keep_n(e, some, v_set(0.0f)));
-        }
-
-        const vf inverse = v_set(1.0f / sum_of(acc));
-        for (i = 0; i + VW <= n; i += VW)
-            v_store(x + i, v_mul(v_load(x + i), inverse));
-        if (i < n)
-            v_store_n(x + i, n - i, v_mul(v_load_n(x + i, n - i), inverse));
-    }
+    for (size_t row = 0; row < rows; row++)
+        softmax_row(x + row * stride, n, scale,
+                    mask != NULL ? mask + row * mask_stride : NULL);
 }
 
 static void
@@ -502,19 +512,19 @@ add(float *y, const float *a, const float *b, const float *c, size_t n)
     }
 }
 
-/* ---- conversions -------------------------------------------------------------------- */
+/* ---- conversions ---- */
 
-#define DEFINE_CONVERSION(name, v_load_16)                                             \
-    static void name(float *y, const uint16_t *x, size_t n)                            \
-    {                                                                                  \
-        size_t i = 0;                                                                  \
-        for (; i + VW <= n; i += VW)                                                   \
-            v_store(y + i, v_load_16(x + i));                                          \
-        if (i < n) {                                                                   \
-            uint16_t last[VW] = {0};                                                   \
-            memcpy(last, x + i, (n - i) * sizeof last[0]);                             \
-            v_store_n(y + i, n - i, v_load_16(last));                                  \
-        }                                                                              \
+#define DEFINE_CONVERSION(name, v_load_16)                  \
+    static void name(float *y, const uint16_t *x, size_t n) \
+    {                                                       \
+        size_t i = 0;                                       \
+        for (; i + VW <= n; i += VW)                        \
+            v_store(y + i, v_load_16(x + i));               \
+        if (i < n) {                                        \
+            uint16_t last[VW] = {0};                        \
+            memcpy(last, x + i, (n - i) * sizeof last[0]);  \
+            v_store_n(y + i, n - i, v_load_16(last));       \
+        }                                                   \
     }
 
 DEFINE_CONVERSION(from_f16, v_load_f16)

@@ -1,5 +1,5 @@
-/* The vector type of ops_impl.h over AVX2, FMA and F16C: meanings as in vec_scalar.h.  Include it inside
- * the target region, <immintrin.h> before it. */
+/* The vector type of ops_impl.h over AVX2, FMA and F16C: meanings as in vec_scalar.h.
+ * Include it inside the target region, <immintrin.h> before it. */
 #ifndef TXE_KERNELS_VEC_AVX2_H
 #define TXE_KERNELS_VEC_AVX2_H
 
@@ -41,10 +41,23 @@ v_load_n(const float *p, size_t n)
     return _mm256_maskload_ps(p, first_n(n));
 }
 
+/* In pieces, as a masked store is slow and delays loads of what lies behind it. */
 static inline void
 v_store_n(float *p, size_t n, vf v)
 {
-    _mm256_maskstore_ps(p, first_n(n), v);
+    __m128 part = _mm256_castps256_ps128(v);
+    if (n & 4) {
+        _mm_storeu_ps(p, part);
+        part = _mm256_extractf128_ps(v, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)(void *)p, part);
+        part = _mm_movehl_ps(part, part);
+        p += 2;
+    }
+    if (n & 1)
+        _mm_store_ss(p, part);
 }
 
 static inline vf
@@ -169,7 +182,8 @@ v_load_f16(const uint16_t *p)
 static inline vf
 v_load_bf16(const uint16_t *p)
 {
-    __m256i low = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+    __m256i low =
+        _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
     vf v = _mm256_castsi256_ps(_mm256_slli_epi32(low, 16));
     vf quiet = _mm256_castsi256_ps(_mm256_set1_epi32(0x00400000));
     return _mm256_or_ps(v, _mm256_and_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q), quiet));

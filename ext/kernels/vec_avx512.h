@@ -1,5 +1,5 @@
-/* The vector type of ops_impl.h over AVX-512 (F, BW, CD, DQ, VL): meanings as in vec_scalar.h.  Include it inside
- * the target region, <immintrin.h> before it. */
+/* The vector type of ops_impl.h over AVX-512 (F, BW, CD, DQ, VL): meanings as in
+ * vec_scalar.h.  Include it inside the target region, <immintrin.h> before it. */
 #ifndef TXE_KERNELS_VEC_AVX512_H
 #define TXE_KERNELS_VEC_AVX512_H
 
@@ -39,10 +39,29 @@ v_load_n(const float *p, size_t n)
     return _mm512_maskz_loadu_ps(first_n(n), p);
 }
 
+/* In pieces, as a masked store delays loads of what lies behind it. */
 static inline void
 v_store_n(float *p, size_t n, vf v)
 {
-    _mm512_mask_storeu_ps(p, first_n(n), v);
+    __m256 half = _mm512_castps512_ps256(v);
+    if (n & 8) {
+        _mm256_storeu_ps(p, half);
+        half = _mm512_extractf32x8_ps(v, 1);
+        p += 8;
+    }
+    __m128 part = _mm256_castps256_ps128(half);
+    if (n & 4) {
+        _mm_storeu_ps(p, part);
+        part = _mm256_extractf128_ps(half, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)(void *)p, part);
+        part = _mm_movehl_ps(part, part);
+        p += 2;
+    }
+    if (n & 1)
+        _mm_store_ss(p, part);
 }
 
 static inline vf

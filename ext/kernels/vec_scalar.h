@@ -1,5 +1,5 @@
-/* The vector type of ops_impl.h in plain C: one float.  Compilers may vectorise the loops
- * over it for the baseline they are given. */
+/* The vector type of ops_impl.h in plain C: one float.  Compilers may vectorise the
+ * loops over it for the baseline they are given. */
 #ifndef TXE_KERNELS_VEC_SCALAR_H
 #define TXE_KERNELS_VEC_SCALAR_H
 
@@ -184,8 +184,8 @@ v_load_f16(const uint16_t *p)
     uint32_t magnitude = (uint32_t)(*p & 0x7FFFu) << 13;
     uint32_t normal = magnitude + ((127u - 15u) << 23);
     uint32_t tiny = bits_of(float_of(magnitude + (113u << 23)) - float_of(113u << 23));
-    uint32_t special = magnitude | 0x7F800000u |
-                       (magnitude > (0x7C00u << 13) ? 0x00400000u : 0u);
+    uint32_t special =
+        magnitude | 0x7F800000u | (magnitude > (0x7C00u << 13) ? 0x00400000u : 0u);
     uint32_t bits = magnitude < (0x0400u << 13)    ? tiny
                     : magnitude >= (0x7C00u << 13) ? special
                                                    : normal;

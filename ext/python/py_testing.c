@@ -1,4 +1,5 @@
-/* What the tests reach below the models: every table of kernels, the products, the pool.
+/* What the tests reach below the models: every table of kernels, the products, the
+ * pool.
  *
  * Arrays come as buffers and are used where they lie, without copies, so that tests can
  * place them at any address; sizes and strides are checked against them. */
@@ -42,8 +43,8 @@ buffers_add(struct buffers *buffers, void *out, PyObject *object, const char *fo
         return -1;
     buffers->count++;
     if (view->format == NULL || strcmp(view->format, format) != 0) {
-        PyErr_Format(PyExc_TypeError, "expected a buffer of format '%s', got '%s'", format,
-                     view->format != NULL ? view->format : "B");
+        PyErr_Format(PyExc_TypeError, "expected a buffer of format '%s', got '%s'",
+                     format, view->format != NULL ? view->format : "B");
         return -1;
     }
     if ((size_t)(view->len / view->itemsize) < nitems) {
@@ -55,13 +56,13 @@ buffers_add(struct buffers *buffers, void *out, PyObject *object, const char *fo
     return 0;
 }
 
-#define READ(out, object, format, nitems)                                              \
+#define READ(out, object, format, nitems) \
     buffers_add(&buffers, &(out), object, format, nitems, PyBUF_SIMPLE)
-#define WRITE(out, object, format, nitems)                                             \
+#define WRITE(out, object, format, nitems) \
     buffers_add(&buffers, &(out), object, format, nitems, PyBUF_WRITABLE)
 
-/* Items that `rows` rows of n items, `stride` apart, reach over; false with an exception
- * when that is no size. */
+/* Items that `rows` rows of n items, `stride` apart, reach over; false with an
+ * exception when that is no size. */
 static bool
 extent(size_t *out, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t stride)
 {
@@ -130,10 +131,9 @@ kernel_layernorm(PyObject *Py_UNUSED(module), PyObject *args)
         READ(gamma, gamma_arg, "f", (size_t)C) < 0 ||
         READ(beta, beta_arg, "f", (size_t)C) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS
-    kernels->layernorm(y, x, bias, residual, gamma, beta, eps, (size_t)T, (size_t)C);
-    Py_END_ALLOW_THREADS
-    result = Py_NewRef(Py_None);
+    Py_BEGIN_ALLOW_THREADS kernels->layernorm(y, x, bias, residual, gamma, beta, eps,
+                                              (size_t)T, (size_t)C);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -174,10 +174,9 @@ kernel_bias_act(PyObject *Py_UNUSED(module), PyObject *args)
                      txe_activation_nparams(act));
         goto done;
     }
-    Py_BEGIN_ALLOW_THREADS
-    kernels->bias_act(x, bias, (size_t)T, (size_t)F, (size_t)stride, act, params);
-    Py_END_ALLOW_THREADS
-    result = Py_NewRef(Py_None);
+    Py_BEGIN_ALLOW_THREADS kernels->bias_act(x, bias, (size_t)T, (size_t)F,
+                                             (size_t)stride, act, params);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -203,11 +202,9 @@ kernel_softmax(PyObject *Py_UNUSED(module), PyObject *args)
         !extent(&mask_size, rows, n, mask_stride) || WRITE(x, x_arg, "f", size) < 0 ||
         READ(mask, mask_arg, "f", mask_size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS
-    kernels->softmax(x, (size_t)rows, (size_t)n, (size_t)stride, scale, mask,
-                     (size_t)mask_stride);
-    Py_END_ALLOW_THREADS
-    result = Py_NewRef(Py_None);
+    Py_BEGIN_ALLOW_THREADS kernels->softmax(x, (size_t)rows, (size_t)n, (size_t)stride,
+                                            scale, mask, (size_t)mask_stride);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -231,10 +228,8 @@ convert_16(PyObject *args, bool half)
     if (kernels == NULL || !extent(&size, 1, n, 0) || WRITE(y, y_arg, "f", size) < 0 ||
         READ(x, x_arg, "H", size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS
-    (half ? kernels->from_f16 : kernels->from_bf16)(y, x, size);
-    Py_END_ALLOW_THREADS
-    result = Py_NewRef(Py_None);
+    Py_BEGIN_ALLOW_THREADS(half ? kernels->from_f16 : kernels->from_bf16)(y, x, size);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -270,10 +265,8 @@ kernel_add(PyObject *Py_UNUSED(module), PyObject *args)
         READ(a, a_arg, "f", size) < 0 || READ(b, b_arg, "f", size) < 0 ||
         READ(c, c_arg, "f", size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS
-    kernels->add(y, a, b, c, size);
-    Py_END_ALLOW_THREADS
-    result = Py_NewRef(Py_None);
+    Py_BEGIN_ALLOW_THREADS kernels->add(y, a, b, c, size);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -307,11 +300,9 @@ kernel_linear(PyObject *Py_UNUSED(module), PyObject *args)
         !extent(&W_size, N, K, K) || WRITE(y, y_arg, "f", y_size) < 0 ||
         READ(x, x_arg, "f", x_size) < 0 || READ(W, W_arg, "f", W_size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS
-    txe_gemm_init();
+    Py_BEGIN_ALLOW_THREADS txe_gemm_init();
     txe_linear(y, (size_t)ldy, x, (size_t)ldx, W, (size_t)T, (size_t)N, (size_t)K);
-    Py_END_ALLOW_THREADS
-    result = Py_NewRef(Py_None);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -336,12 +327,10 @@ kernel_gemm1(PyObject *Py_UNUSED(module), PyObject *args)
         WRITE(C, C_arg, "f", C_size) < 0 || READ(A, A_arg, "f", A_size) < 0 ||
         READ(B, B_arg, "f", B_size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS
-    txe_gemm_init();
+    Py_BEGIN_ALLOW_THREADS txe_gemm_init();
     txe_gemm1(C, (size_t)ldc, A, (size_t)lda, B, (size_t)ldb, tb, (size_t)M, (size_t)N,
               (size_t)K);
-    Py_END_ALLOW_THREADS
-    result = Py_NewRef(Py_None);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -375,13 +364,12 @@ kernel_parallel_for(PyObject *Py_UNUSED(module), PyObject *args)
     PyObject *result = NULL;
     struct visits visits = {.work = (size_t)TXE_MAX(work, 0)};
     size_t size;
-    if (!extent(&size, 1, count, 0) || WRITE(visits.counts, counts_arg, "i", size) < 0 ||
+    if (!extent(&size, 1, count, 0) ||
+        WRITE(visits.counts, counts_arg, "i", size) < 0 ||
         WRITE(visits.workers, workers_arg, "i", size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS
-    txe_parallel_for(size, txe_threads_get(), visit, &visits);
-    Py_END_ALLOW_THREADS
-    result = Py_NewRef(Py_None);
+    Py_BEGIN_ALLOW_THREADS txe_parallel_for(size, txe_threads_get(), visit, &visits);
+    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;

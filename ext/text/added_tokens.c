@@ -265,7 +265,7 @@ txe_added_find(const struct txe_added *added, bool normalized, bool skip_special
     size_t done = 0; /* end of the last segment */
     segments->count = 0;
     for (size_t at = 0, next; any && at < nbytes; at = next) {
-        size_t end;
+        size_t end = at;
         const struct txe_added_token *token =
             match_at(added, trie, text, nbytes, at, &end);
         if (token == NULL) {

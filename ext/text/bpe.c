@@ -140,12 +140,11 @@ txe_status
 txe_bpe_add_merge(struct txe_bpe *model, const char *left, size_t left_nbytes,
                   const char *right, size_t right_nbytes, struct txe_error *err)
 {
-    uint32_t left_id, right_id, id;
-    char *joined = NULL;
+    uint32_t left_id = 0, right_id = 0, id = 0;
     if (find_token(model->vocab, left, left_nbytes, &left_id, err) != TXE_OK ||
         find_token(model->vocab, right, right_nbytes, &right_id, err) != TXE_OK)
         return err->status;
-    joined = txe_alloc(left_nbytes + right_nbytes, 1);
+    char *joined = txe_alloc(left_nbytes + right_nbytes, 1);
     if (joined == NULL)
         return txe_fail_nomem(err, left_nbytes + right_nbytes);
     memcpy(joined, left, left_nbytes);

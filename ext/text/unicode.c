@@ -286,12 +286,6 @@ txe_compose(uint32_t a, uint32_t b)
 
 /* ---- grapheme clusters ---- */
 
-static bool
-is_hangul_syllable(uint32_t c)
-{
-    return c - HANGUL_S < HANGUL_NS;
-}
-
 size_t
 txe_grapheme_length(const char *bytes, size_t nbytes)
 {
@@ -317,9 +311,7 @@ txe_grapheme_length(const char *bytes, size_t nbytes)
                 joins = true;
             else if (before == GRAPHEME_HANGUL_L)
                 joins = class == GRAPHEME_HANGUL_L || class == GRAPHEME_HANGUL_V ||
-                        is_hangul_syllable(c);
-            else if (is_hangul_syllable(c))
-                joins = false;
+                        class == GRAPHEME_HANGUL_SYLLABLE;
             else if (before == GRAPHEME_HANGUL_V)
                 joins = class == GRAPHEME_HANGUL_V || class == GRAPHEME_HANGUL_T;
             else if (before == GRAPHEME_HANGUL_T)
@@ -345,6 +337,10 @@ txe_grapheme_length(const char *bytes, size_t nbytes)
                  class != GRAPHEME_ZWJ)
             indic = NOTHING;
         regional = class == GRAPHEME_REGIONAL && !regional;
+        /* What follows a syllable may follow the last letter in it. */
+        if (class == GRAPHEME_HANGUL_SYLLABLE)
+            class = (c - HANGUL_S) % HANGUL_NT == 0 ? GRAPHEME_HANGUL_V
+                                                    : GRAPHEME_HANGUL_T;
         previous = c;
         before = class;
         at += length;

@@ -27,7 +27,7 @@ PROPERTY_BITS = 11
 
 GRAPHEME_CLASSES = [
     "OTHER", "CONTROL", "PREPEND", "PICTOGRAPH", "CONSONANT", "HANGUL_L", "HANGUL_V", "HANGUL_T",
-    "REGIONAL", "ZWJ", "SPACING", "EXTEND", "INDIC_EXTEND", "LINKER",
+    "HANGUL_SYLLABLE", "REGIONAL", "ZWJ", "SPACING", "EXTEND", "INDIC_EXTEND", "LINKER",
 ]  # fmt: skip
 GRAPHEME = {name: i for i, name in enumerate(GRAPHEME_CLASSES)}
 
@@ -103,25 +103,25 @@ def grapheme_classes() -> dict[int, int]:
     """
     mark, other_mark, pictograph, consonant = "\u0300", "\u0301", "\u00a9", "\u0915"
     linker, zwj, hangul_l, hangul_v, hangul_t = "\u094d", "\u200d", "\u1100", "\u1161", "\u11a8"
-    keys = ["a", mark, pictograph, consonant, hangul_l, hangul_v, hangul_t]
-    precompiled = normalizers.Precompiled(charsmap({key: key for key in keys}))
 
-    def joined(template: str) -> set[int]:
-        """Where no cluster begins before the last character but one."""
+    def joined(template: str, keys: str) -> set[int]:
+        """Where no cluster begins before the last character but one (one of the keys)."""
+        precompiled = normalizers.Precompiled(charsmap({key: key for key in keys}))
         last = template[-1]
         return {c for c, text in answers(precompiled, template).items() if text.endswith(last)}
 
-    no_break_before = {c for c, text in answers(precompiled, "a{}").items() if text == "a"}
-    keeps_mark = joined("{}" + mark + other_mark)
-    keeps_letter = joined("{}a" + mark)
+    only_a = normalizers.Precompiled(charsmap({"a": "a"}))
+    no_break_before = {c for c, text in answers(only_a, "a{}").items() if text == "a"}
+    keeps_mark = joined("{}" + mark + other_mark, mark)
+    keeps_letter = joined("{}a" + mark, "a")
     before_l, before_v, before_t = (
-        joined("{}" + jamo + mark) for jamo in (hangul_l, hangul_v, hangul_t)
+        joined("{}" + jamo + mark, jamo) for jamo in (hangul_l, hangul_v, hangul_t)
     )
-    is_pictograph = joined("{}" + zwj + pictograph + mark)
-    is_extend = joined(pictograph + "{}" + zwj + pictograph + mark)
-    is_consonant = joined("{}" + linker + consonant + mark)
-    is_linker = joined(consonant + "{}" + consonant + mark)
-    is_indic_extend = joined(consonant + "{}" + linker + consonant + mark)
+    is_pictograph = joined("{}" + zwj + pictograph + mark, pictograph)
+    is_extend = joined(pictograph + "{}" + zwj + pictograph + mark, pictograph)
+    is_consonant = joined("{}" + linker + consonant + mark, consonant)
+    is_linker = joined(consonant + "{}" + consonant + mark, consonant)
+    is_indic_extend = joined(consonant + "{}" + linker + consonant + mark, consonant)
 
     def name(c: int) -> str:
         if c == ord(zwj):
@@ -142,11 +142,14 @@ def grapheme_classes() -> dict[int, int]:
             return "PICTOGRAPH"
         if c in is_consonant:
             return "CONSONANT"
-        if c in before_l:
-            return "HANGUL_L"
-        if c in before_v:  # also LV syllables; unicode.c knows them by their number
-            return "HANGUL_V"
-        return "HANGUL_T" if c in before_t else "OTHER"
+        jamo = "".join(
+            letter
+            for letter, joins in (("L", before_l), ("V", before_v), ("T", before_t))
+            if c in joins
+        )
+        if 0xAC00 <= c <= 0xD7A3 and jamo == ("VT" if (c - 0xAC00) % 28 == 0 else "T"):
+            return "HANGUL_SYLLABLE"
+        return {"": "OTHER", "LV": "HANGUL_L", "VT": "HANGUL_V", "T": "HANGUL_T"}[jamo]
 
     return {c: GRAPHEME[name(c)] for c in CODE_POINTS}
 

@@ -16,7 +16,9 @@ class Report:
         """One result against the known one."""
         self.checks += 1
         self.failures += not right
-        print(f"  {what}\n    known {known}   ours {ours}   {'ok' if right else 'WRONG'}")
+        verdict = "ok" if right else "WRONG"
+        start = f"  {what:<34}" if len(what) <= 34 else f"  {what}\n{'':36}"
+        print(f"{start}  known {known}  ours {ours}  {verdict}")
 
     def close(self, what: str, known: float, ours: float, tolerance: float, digits: int) -> None:
         """One number against the known one."""

@@ -27,6 +27,6 @@ def run(report: Report) -> None:
     mask = encoded["attention_mask"][..., None]
     vectors = (hidden * mask).sum(axis=1) / mask.sum(axis=1)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    print(f"  {SENTENCES[0]!r} with")
+    print(f"  {SENTENCES[0]!r} and")
     for sentence, known, vector in zip(SENTENCES[1:], KNOWN, vectors[1:], strict=True):
-        report.close(repr(sentence), known, float(vectors[0] @ vector), 2e-5, 5)
+        report.close(f"  {sentence!r}", known, float(vectors[0] @ vector), 2e-5, 5)

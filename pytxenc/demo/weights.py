@@ -104,8 +104,7 @@ def _fetch(package: Package) -> Path:
             )
             if done.returncode != 0:
                 raise OSError(
-                    f"pip could not download {wanted}: "
-                    f"{done.stderr.strip() or 'no reason given'}"
+                    f"pip could not download {wanted}: {done.stderr.strip() or 'no reason given'}"
                 )
             _check(package, Path(temporary) / name)
             (Path(temporary) / name).rename(wheels / name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ..configuration import AlbertConfig
 from .heads import EncoderModel, MaskedLMModel
@@ -24,7 +24,7 @@ class AlbertModel(EncoderModel, AlbertPreTrainedModel):
 class AlbertForMaskedLM(MaskedLMModel, AlbertPreTrainedModel):
     """ALBERT that predicts masked tokens."""
 
-    _ties = {
+    _ties: ClassVar[dict[str, str]] = {
         "predictions.decoder.weight": "albert.embeddings.word_embeddings.weight",
         "predictions.decoder.bias": "predictions.bias",
     }

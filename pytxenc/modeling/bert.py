@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ..configuration import BertConfig
 from ..outputs import BaseModelOutputWithPoolingAndCrossAttentions
@@ -27,7 +27,7 @@ class BertModel(EncoderModel, BertPreTrainedModel):
 class BertForMaskedLM(MaskedLMModel, BertPreTrainedModel):
     """BERT that predicts masked tokens."""
 
-    _ties = {
+    _ties: ClassVar[dict[str, str]] = {
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }

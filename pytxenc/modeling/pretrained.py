@@ -159,15 +159,15 @@ class PreTrainedModel:
         hub = {key: kwargs.pop(key) for key in _HUB_KEYWORDS if key in kwargs}
         kwargs = {key: value for key, value in kwargs.items() if key not in _WITHOUT_EFFECT}
         _check_dtype(kwargs.pop("dtype", kwargs.pop("torch_dtype", None)))
-        if name is None and (config is None or state_dict is None):
-            raise ValueError("from_pretrained needs a name, or a config and a state_dict")
         # One source for all files: on the hub they then come from one commit.
         source = Source(name, **hub) if name is not None else None
+        if source is None and (config is None or state_dict is None):
+            raise ValueError("from_pretrained needs a name, or a config and a state_dict")
         unused = kwargs
         if not isinstance(config, PreTrainedConfig):
-            config, unused = cls.config_class.from_source(
-                source if config is None else Source(config, **hub), **kwargs
-            )
+            place = Source(config, **hub) if config is not None else source
+            assert place is not None
+            config, unused = cls.config_class.from_source(place, **kwargs)
         if unused:
             known = [*cls.config_class._fields, *_HUB_KEYWORDS, "dtype", "num_labels",
                      "ignore_mismatched_sizes", "use_safetensors", "variant",
@@ -180,6 +180,7 @@ class PreTrainedModel:
         if state_dict is not None:
             checkpoint = {key: to_numpy(value) for key, value in state_dict.items()}
         else:
+            assert source is not None
             checkpoint = Checkpoint.find(source, use_safetensors=use_safetensors, variant=variant)
         weights, report = fit_weights(
             checkpoint,
@@ -311,7 +312,13 @@ class PreTrainedModel:
 
     def __reduce__(self) -> Any:
         weights = self.state_dict()
-        return _rebuild, (type(self), self.config, self._core_config["pooler"], weights, self.training)
+        return _rebuild, (
+            type(self),
+            self.config,
+            self._core_config["pooler"],
+            weights,
+            self.training,
+        )
 
 
 def _rebuild(

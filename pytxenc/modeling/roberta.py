@@ -5,7 +5,9 @@ Positions count the tokens that are not padding, from pad_token_id + 1 on.
 
 from __future__ import annotations
 
-from ..configuration import RobertaConfig, XLMRobertaConfig
+from typing import ClassVar
+
+from ..configuration import PreTrainedConfig, RobertaConfig, XLMRobertaConfig
 from ..outputs import BaseModelOutputWithPoolingAndCrossAttentions
 from .bert import BertForMaskedLM
 from .heads import EncoderModel, MaskedLMModel
@@ -15,7 +17,7 @@ from .pretrained import PreTrainedModel
 class RobertaPreTrainedModel(PreTrainedModel):
     """Base of the RoBERTa models."""
 
-    config_class = RobertaConfig
+    config_class: ClassVar[type[PreTrainedConfig]] = RobertaConfig
     base_model_prefix = "roberta"
     _family = "roberta"
 
@@ -29,7 +31,7 @@ class RobertaModel(EncoderModel, RobertaPreTrainedModel):
 class RobertaForMaskedLM(MaskedLMModel, RobertaPreTrainedModel):
     """RoBERTa that predicts masked tokens.  Its head uses GELU whatever hidden_act is."""
 
-    _ties = {
+    _ties: ClassVar[dict[str, str]] = {
         "lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight",
         "lm_head.decoder.bias": "lm_head.bias",
     }

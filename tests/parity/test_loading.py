@@ -95,10 +95,10 @@ def test_what_is_missing_is_logged(tmp_path, caplog):
 
 def test_names_of_old_tensorflow_checkpoints(tmp_path):
     saved(tmp_path, "Bert", "Model")
-    old = {
-        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): v
-        for name, v in tensors(tmp_path).items()
-    }  # fmt: skip
+    old = {}
+    for name, value in tensors(tmp_path).items():
+        name = name.replace("LayerNorm.weight", "LayerNorm.gamma")
+        old[name.replace("LayerNorm.bias", "LayerNorm.beta")] = value
     rewrite(tmp_path, {**old, "embeddings.position_ids": torch.arange(16)[None]})
     (theirs, _), (ours, report) = both(tmp_path, "BertModel")
     assert_same(theirs, ours)
@@ -198,12 +198,13 @@ def test_float32_is_used_in_place(tmp_path):
 def test_keywords(tmp_path):
     saved(tmp_path, "Bert", "Model")
     cls = modeling.BertModel
-    assert "pooler.dense.weight" not in cls.from_pretrained(
-        tmp_path, add_pooling_layer=False
-    ).state_dict()
+    assert (
+        "pooler.dense.weight"
+        not in cls.from_pretrained(tmp_path, add_pooling_layer=False).state_dict()
+    )
     assert cls.from_pretrained(tmp_path, torch_dtype=torch.float32, low_cpu_mem_usage=True)
     assert cls.from_pretrained(tmp_path, output_hidden_states=True)(IDS).hidden_states
-    with pytest.raises(TypeError, match="locl_files_only.*did you mean 'local_files_only'"):
+    with pytest.raises(TypeError, match=r"locl_files_only.*did you mean 'local_files_only'"):
         cls.from_pretrained(tmp_path, locl_files_only=True)
     with pytest.raises(ValueError, match="float32"):
         cls.from_pretrained(tmp_path, dtype="float16")

@@ -53,7 +53,9 @@ def refused(error, *words):
 def test_an_id_outside_the_vocabulary_is_named_with_its_place(model, bad):
     ids = IDS.copy()
     ids[1, 2] = bad
-    with refused(IndexError, r"input_ids\[1, 2\] is " + str(bad), "from 0 to 49", "vocab_size is 50"):
+    with refused(
+        IndexError, r"input_ids\[1, 2\] is " + str(bad), "from 0 to 49", "vocab_size is 50"
+    ):
         model(ids)
 
 
@@ -77,7 +79,9 @@ def test_types_and_positions_are_checked(bert):
 def test_too_long_a_sequence(cls, limit):
     model = cls(MODELS[cls])
     assert model(np.full((1, limit), 5)).last_hidden_state.shape == (1, limit, 12)
-    with refused(ValueError, str(limit + 1), "positions for", str(limit), "max_position_embeddings"):
+    with refused(
+        ValueError, str(limit + 1), "positions for", str(limit), "max_position_embeddings"
+    ):
         model(np.full((2, limit + 1), 5))
 
 
@@ -260,7 +264,9 @@ def test_new_weights_follow_numpys_seed_and_the_reference_rules():
     np.random.seed(3)
     two = BertModel(MODELS[BertModel]).state_dict()
     assert all(np.array_equal(one[name], two[name]) for name in one)
-    big = RobertaModel(RobertaConfig(**{**SIZES, "hidden_size": 96, "vocab_size": 999})).state_dict()
+    big = RobertaModel(
+        RobertaConfig(**{**SIZES, "hidden_size": 96, "vocab_size": 999})
+    ).state_dict()
     table = big["embeddings.word_embeddings.weight"]
     assert not table[1].any() and abs(table.std() - 0.02) < 0.001
     assert not big["encoder.layer.0.attention.self.query.bias"].any()

@@ -110,7 +110,9 @@ MASKS = {
 
 
 @pytest.mark.parametrize("mask", MASKS)
-@pytest.mark.parametrize(("family", "head"), list(itertools.product(FAMILIES, ("Model", "ForMaskedLM"))))
+@pytest.mark.parametrize(
+    ("family", "head"), list(itertools.product(FAMILIES, ("Model", "ForMaskedLM")))
+)
 def test_masks(family, head, mask):
     rng = np.random.default_rng(1)
     batch = random_batch(rng)
@@ -132,13 +134,12 @@ def test_pad_ids_without_a_mask_are_attended_to(family):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_activations(family, activation):
-    compare(
-        family, "ForMaskedLM", random_batch(np.random.default_rng(3)), hidden_act=activation
-    )
+    compare(family, "ForMaskedLM", random_batch(np.random.default_rng(3)), hidden_act=activation)
 
 
 @pytest.mark.parametrize(
-    ("layers", "groups", "inner"), [(7, 3, 1), (4, 1, 2), (4, 2, 2), (5, 5, 1), (6, 4, 3), (1, 1, 1)]
+    ("layers", "groups", "inner"),
+    [(7, 3, 1), (4, 1, 2), (4, 2, 2), (5, 5, 1), (6, 4, 3), (1, 1, 1)],
 )
 def test_albert_groups(layers, groups, inner):
     compare(

@@ -1,0 +1,384 @@
+/* The way of a text through the tokenizer: see tokenizer.h. */
+#include "text/tokenizer.h"
+
+#include <string.h>
+
+#include "text/unicode.h"
+
+/* ---- parts ---- */
+
+struct txe_core *
+txe_core_new(void)
+{
+    struct txe_core *core = txe_calloc(1, sizeof *core);
+    if (core != NULL) {
+        atomic_init(&core->nrefs, 1);
+        core->model.kind = TXE_MODEL_WORDLEVEL; /* the one that owns nothing */
+    }
+    return core;
+}
+
+struct txe_core *
+txe_core_retain(struct txe_core *core)
+{
+    atomic_fetch_add_explicit(&core->nrefs, 1, memory_order_relaxed);
+    return core;
+}
+
+void
+txe_core_release(struct txe_core *core)
+{
+    if (core == NULL ||
+        atomic_fetch_sub_explicit(&core->nrefs, 1, memory_order_acq_rel) != 1)
+        return;
+    txe_normalizer_free(&core->normalizer);
+    txe_model_free(&core->model);
+    txe_decoder_free(&core->decoder);
+    free(core);
+}
+
+void
+txe_tokenizer_clear(struct txe_tokenizer *tokenizer)
+{
+    txe_core_release(tokenizer->core);
+    txe_added_release(tokenizer->added);
+    txe_post_release(tokenizer->post);
+    memset(tokenizer, 0, sizeof *tokenizer);
+}
+
+const char *
+txe_token_text(const struct txe_tokenizer *tokenizer, int64_t id, size_t *nbytes)
+{
+    if (id < 0 || id >= TXE_VOCAB_MAX_IDS)
+        return NULL;
+    const struct txe_added_token *token = txe_added_at(tokenizer->added, (uint32_t)id);
+    if (token != NULL)
+        return txe_added_text(tokenizer->added, token, nbytes);
+    const struct txe_vocab *vocab = &tokenizer->core->model.vocab;
+    const struct txe_vocab_entry *entry = txe_vocab_at(vocab, (uint32_t)id);
+    if (entry == NULL)
+        return NULL;
+    *nbytes = entry->nbytes;
+    return txe_vocab_bytes(vocab, entry);
+}
+
+bool
+txe_token_id(const struct txe_tokenizer *tokenizer, const char *token, size_t nbytes,
+             uint32_t *id)
+{
+    const struct txe_vocab_entry *entry =
+        txe_vocab_find(&tokenizer->added->vocab, token, nbytes);
+    if (entry == NULL)
+        entry = txe_vocab_find(&tokenizer->core->model.vocab, token, nbytes);
+    if (entry != NULL)
+        *id = entry->id;
+    return entry != NULL;
+}
+
+/* ---- bytes to code points ---- */
+
+/* A position in a text, in bytes and in the characters that begin before it.  It moves
+ * from token to token, so that all of them together take one walk over the text. */
+struct cursor {
+    struct txe_str text;
+    size_t byte, nchars;
+};
+
+static bool
+begins_char(char byte)
+{
+    return ((unsigned char)byte & 0xC0) != 0x80;
+}
+
+/* Index of the character that byte `at`, inside the text, is part of. */
+static size_t
+char_index(struct cursor *cursor, size_t at)
+{
+    while (cursor->byte < at)
+        cursor->nchars += begins_char(cursor->text.bytes[cursor->byte++]);
+    while (cursor->byte > at)
+        cursor->nchars -= begins_char(cursor->text.bytes[--cursor->byte]);
+    return cursor->nchars - !begins_char(cursor->text.bytes[at]);
+}
+
+static struct txe_span
+to_chars(struct cursor *cursor, struct txe_span span)
+{
+    size_t nbytes = cursor->text.nbytes;
+    if (span.start >= nbytes)
+        return span; /* beyond the end the reference leaves bytes as they are */
+    struct txe_span chars = {(uint32_t)char_index(cursor, span.start), 0};
+    if (span.end < nbytes)
+        chars.end = (uint32_t)char_index(cursor, span.end);
+    else
+        chars.end = (uint32_t)char_index(cursor, nbytes - 1) + 1;
+    return chars;
+}
+
+/* ---- one text ---- */
+
+/* A text on its way.  `origin` of a token is where its bytes come from. */
+struct job {
+    const struct txe_tokenizer *tokenizer;
+    const struct txe_encode_options *options;
+    struct txe_workspace *workspace;
+    struct txe_tokens *tokens;
+    struct cursor cursor;
+    size_t word;     /* number of the next word */
+    bool fixed_word; /* the text is itself a word: all tokens have its number */
+    struct txe_error *err;
+};
+
+static bool
+is_trimmed(uint32_t c)
+{
+    return c == 0x120 || txe_is_whitespace(c); /* U+0120 is the byte-level space */
+}
+
+static struct txe_trim
+count_trims(struct txe_str text)
+{
+    struct txe_trim trim = {0, 0};
+    size_t width;
+    for (size_t at = 0; at < text.nbytes; at += width, trim.leading++)
+        if (!is_trimmed(txe_utf8_decode(text.bytes + at, &width)))
+            break;
+    for (size_t end = text.nbytes; end > 0; trim.trailing++) {
+        size_t at = end - 1;
+        while (!begins_char(text.bytes[at]))
+            at--;
+        if (!is_trimmed(txe_utf8_decode(text.bytes + at, &width)))
+            break;
+        end = at;
+    }
+    return trim;
+}
+
+/* What the reference calls a token's value: its string in the vocabulary, or, where a
+ * unigram model found no piece, the text itself. */
+static struct txe_str
+token_value(const struct job *job, uint32_t id, struct txe_str text)
+{
+    const struct txe_model *model = &job->tokenizer->core->model;
+    if (model->kind == TXE_MODEL_UNIGRAM && model->as.unigram.has_unk &&
+        id == model->as.unigram.unk_id)
+        return text;
+    const struct txe_vocab_entry *entry = txe_vocab_at(&model->vocab, id);
+    return (struct txe_str){txe_vocab_bytes(&model->vocab, entry), entry->nbytes};
+}
+
+/* Gives the tokens from `first` on, with spans in bytes of the word at text->bytes[start],
+ * their final spans and numbers. */
+static void
+finish_word(struct job *job, size_t first, const struct txe_text *text, size_t start)
+{
+    struct txe_tokens *tokens = job->tokens;
+    for (size_t i = first; i < tokens->count; i++) {
+        if (tokens->with_words)
+            tokens->words[i] = (uint32_t)job->word;
+        if (!tokens->with_spans)
+            continue;
+        size_t low = start + tokens->spans[i].start;
+        size_t high = start + tokens->spans[i].end;
+        struct txe_span origin = {text->spans[low].start, text->spans[high - 1].end};
+        if (tokens->with_trims)
+            tokens->trims[i] = count_trims(
+                token_value(job, tokens->ids[i],
+                            (struct txe_str){text->bytes + low, high - low}));
+        tokens->spans[i] = to_chars(&job->cursor, origin);
+    }
+    job->word += !job->fixed_word;
+}
+
+/* An added token is a word of its own. */
+static txe_status
+put_added_token(struct job *job, const struct txe_added_token *token,
+                struct txe_str text, struct txe_span origin)
+{
+    struct txe_tokens *tokens = job->tokens;
+    if (!txe_tokens_push(tokens, token->id, 0, 0))
+        return txe_fail_nomem(job->err, tokens->capacity);
+    size_t at = tokens->count - 1;
+    if (tokens->with_words)
+        tokens->words[at] = (uint32_t)job->word;
+    if (tokens->with_spans)
+        tokens->spans[at] = to_chars(&job->cursor, origin);
+    if (tokens->with_trims)
+        tokens->trims[at] = count_trims(text);
+    job->word += !job->fixed_word;
+    return TXE_OK;
+}
+
+/* Splitter and model, for normalised text without added tokens; changes *text. */
+static txe_status
+encode_words(struct job *job, struct txe_text *text, bool at_start)
+{
+    const struct txe_core *core = job->tokenizer->core;
+    struct txe_workspace *workspace = job->workspace;
+    struct txe_words *words = &workspace->words;
+    words->count = 0;
+    if (txe_split(&core->splitter, text, at_start, words, job->err) != TXE_OK)
+        return job->err->status;
+    for (size_t i = 0; i < words->count; i++) {
+        size_t start = words->items[i].start;
+        size_t first = job->tokens->count;
+        if (txe_model_encode(&core->model, text->bytes + start,
+                             words->items[i].end - start, job->tokens,
+                             &workspace->scratch, job->err) != TXE_OK)
+            return job->err->status;
+        finish_word(job, first, text, start);
+    }
+    return TXE_OK;
+}
+
+/* Copies bytes [start, end) of `from`, with their spans, to *to. */
+static txe_status
+copy_piece(struct txe_text *to, const struct txe_text *from, size_t start, size_t end,
+           struct txe_error *err)
+{
+    size_t nbytes = end - start;
+    if (txe_text_reserve(to, nbytes, err) != TXE_OK)
+        return err->status;
+    memcpy(to->bytes, from->bytes + start, nbytes);
+    if (to->spans != NULL)
+        memcpy(to->spans, from->spans + start, nbytes * sizeof *to->spans);
+    to->nbytes = nbytes;
+    return TXE_OK;
+}
+
+/* Normaliser and what follows, for bytes [start, start + nbytes) of the original text. */
+static txe_status
+encode_between(struct job *job, struct txe_str text, size_t start)
+{
+    const struct txe_tokenizer *tokenizer = job->tokenizer;
+    struct txe_text *normal = &job->workspace->text;
+    struct txe_text *piece = &job->workspace->piece;
+    struct txe_segments *segments = &job->workspace->normal;
+    if (txe_text_assign(normal, text.bytes, text.nbytes, start, job->err) != TXE_OK ||
+        txe_normalize(&tokenizer->core->normalizer, normal, job->err) != TXE_OK ||
+        txe_added_find(tokenizer->added, true, job->options->split_special_tokens,
+                       normal->bytes, normal->nbytes, segments, job->err) != TXE_OK)
+        return job->err->status;
+    for (size_t i = 0; i < segments->count; i++) {
+        struct txe_segment segment = segments->items[i];
+        struct txe_span origin = {0, 0};
+        if (normal->spans != NULL)
+            origin = (struct txe_span){normal->spans[segment.start].start,
+                                       normal->spans[segment.end - 1].end};
+        txe_status status;
+        if (segment.token != NULL) {
+            struct txe_str slice = {normal->bytes + segment.start,
+                                    segment.end - segment.start};
+            status = put_added_token(job, segment.token, slice, origin);
+        } else if (segments->count == 1) {
+            status = encode_words(job, normal, origin.start == 0);
+        } else {
+            status = copy_piece(piece, normal, segment.start, segment.end, job->err);
+            if (status == TXE_OK)
+                status = encode_words(job, piece, origin.start == 0);
+        }
+        if (status != TXE_OK)
+            return status;
+    }
+    return TXE_OK;
+}
+
+static txe_status
+encode_text(struct job *job, struct txe_str text)
+{
+    if (text.nbytes > TXE_MAX_TEXT_NBYTES)
+        return txe_fail(job->err, TXE_EVALUE,
+                        "a text of %zu bytes is too long: at most %zu are possible",
+                        text.nbytes, TXE_MAX_TEXT_NBYTES);
+    struct txe_segments *segments = &job->workspace->raw;
+    job->cursor = (struct cursor){text, 0, 0};
+    if (txe_added_find(job->tokenizer->added, false, job->options->split_special_tokens,
+                       text.bytes, text.nbytes, segments, job->err) != TXE_OK)
+        return job->err->status;
+    for (size_t i = 0; i < segments->count; i++) {
+        struct txe_segment segment = segments->items[i];
+        struct txe_str slice = {text.bytes + segment.start, segment.end - segment.start};
+        struct txe_span origin = {(uint32_t)segment.start, (uint32_t)segment.end};
+        txe_status status =
+            segment.token != NULL ? put_added_token(job, segment.token, slice, origin)
+                                  : encode_between(job, slice, segment.start);
+        if (status != TXE_OK)
+            return status;
+    }
+    return TXE_OK;
+}
+
+static txe_status
+encode_input(const struct txe_tokenizer *tokenizer,
+             const struct txe_encode_options *options, const struct txe_input *input,
+             struct txe_workspace *workspace, struct txe_tokens *tokens,
+             struct txe_error *err)
+{
+    struct job job = {
+        .tokenizer = tokenizer,
+        .options = options,
+        .workspace = workspace,
+        .tokens = tokens,
+        .fixed_word = options->pretokenized,
+        .err = err,
+    };
+    tokens->count = 0;
+    for (size_t i = 0; i < input->nparts; i++) {
+        if (options->pretokenized)
+            job.word = i;
+        if (encode_text(&job, input->parts[i]) != TXE_OK)
+            return err->status;
+    }
+    return TXE_OK;
+}
+
+/* The first call with a workspace decides what it has room for. */
+static txe_status
+prepare(struct txe_workspace *workspace, const struct txe_tokenizer *tokenizer,
+        const struct txe_rows *rows, struct txe_error *err)
+{
+    if (workspace->text.bytes != NULL)
+        return TXE_OK;
+    bool with_spans =
+        rows->with_offsets || txe_splitter_needs_spans(&tokenizer->core->splitter);
+    for (size_t i = 0; i < 2; i++) {
+        workspace->tokens[i].with_spans = rows->with_offsets;
+        workspace->tokens[i].with_words = rows->with_words;
+        workspace->tokens[i].with_trims =
+            rows->with_offsets && tokenizer->post->ntrims != 0;
+    }
+    if (workspace->piece.bytes == NULL &&
+        txe_text_init(&workspace->piece, 64, with_spans, err) != TXE_OK)
+        return err->status;
+    return txe_text_init(&workspace->text, 256, with_spans, err);
+}
+
+txe_status
+txe_encode(const struct txe_tokenizer *tokenizer,
+           const struct txe_encode_options *options, const struct txe_input *text,
+           const struct txe_input *pair, int64_t sample,
+           struct txe_workspace *workspace, struct txe_rows *rows, struct txe_error *err)
+{
+    struct txe_tokens *tokens = workspace->tokens;
+    if (prepare(workspace, tokenizer, rows, err) != TXE_OK ||
+        encode_input(tokenizer, options, text, workspace, &tokens[0], err) != TXE_OK ||
+        (pair != NULL && encode_input(tokenizer, options, pair, workspace, &tokens[1],
+                                      err) != TXE_OK))
+        return err->status;
+    return txe_post_process(tokenizer->post, &options->truncate, &tokens[0],
+                            pair != NULL ? &tokens[1] : NULL, sample, rows, err);
+}
+
+void
+txe_workspace_free(struct txe_workspace *workspace)
+{
+    txe_text_free(&workspace->text);
+    txe_text_free(&workspace->piece);
+    txe_segments_free(&workspace->raw);
+    txe_segments_free(&workspace->normal);
+    txe_words_free(&workspace->words);
+    for (size_t i = 0; i < 2; i++)
+        txe_tokens_free(&workspace->tokens[i]);
+    free(workspace->scratch.memory);
+    memset(workspace, 0, sizeof *workspace);
+}
