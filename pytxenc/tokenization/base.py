@@ -188,9 +188,9 @@ class PreTrainedTokenizerBase(Calls):
 
     def _add(self, tokens: Sequence[AddedToken]) -> int:
         core = self._core
-        added, count = merge_added_tokens(
-            self._added, tokens, core.token_to_id, core.get_vocab_size(False)
-        )
+        vocab = self._spec["model"]["vocab"]
+        last = max(vocab.values()) if isinstance(vocab, dict) else len(vocab) - 1
+        added, count = merge_added_tokens(self._added, tokens, core.token_to_id, last + 1)
         if count:
             self._core = core.with_added_tokens(
                 [{"id": index, **token.to_dict()} for index, token in sorted(added.items())]

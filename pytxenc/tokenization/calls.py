@@ -359,6 +359,12 @@ class Calls(SpecialTokens):
         split = options.split_special_tokens
         core = self._core
         overflow = bool(options.return_overflowing_tokens)
+        if truncation is not None and max_length is not None and options.add_special_tokens:
+            special = core.num_special_tokens_to_add(pairs is not None)
+            if max_length < special:
+                raise ValueError(
+                    f"max_length ({max_length}) has no room even for the {special} special tokens"
+                )
         encode = functools.partial(
             core.encode_batch,
             texts,

@@ -250,6 +250,11 @@ def test_white_space_in_a_vocabulary(folder):
     theirs = transformers.BertTokenizer.from_pretrained(folder)
     assert ours.get_vocab() == theirs.get_vocab()
     assert len(ours) == len(theirs)
+    # "a" is there twice: a new id must not be one in use, as it would be in the reference.
+    ours.add_tokens(["new"])
+    assert ours.convert_tokens_to_ids("new") == len(tokens)
+    ours.save_vocabulary(folder)
+    assert BertTokenizer.from_pretrained(folder).get_vocab() == theirs.get_vocab()
 
 
 # ---- what is refused ----
