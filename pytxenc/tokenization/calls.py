@@ -52,7 +52,7 @@ def _check_count(name: str, value: Any) -> int:
     return int(value)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(slots=True)
 class CallOptions:
     """The arguments of a call other than the texts, with their defaults."""
 
@@ -290,7 +290,11 @@ class Calls(SpecialTokens):
     def tokenize(
         self, text: Any, pair: Any = None, add_special_tokens: bool = False, **kwargs: Any
     ) -> list[str]:
-        """The token strings of a text (and its pair); other arguments as in a call."""
+        """The token strings of a text (and its pair); other arguments as in a call.
+
+        They are the vocabulary's: what is unknown is the unknown token, and an added token
+        that takes in a space is itself, as `convert_ids_to_tokens` has it.
+        """
         arguments = {"add_special_tokens": add_special_tokens, **kwargs}
         options = CallOptions.of("tokenize", arguments)
         if arrange_texts(text, pair, options.is_split_into_words)[0]:
