@@ -114,11 +114,12 @@ def merge_added_tokens(
     added: Mapping[int, AddedToken],
     new: Iterable[AddedToken],
     model_token_to_id: Callable[[str], int | None],
-    model_size: int,
+    first_new: int,
 ) -> tuple[dict[int, AddedToken], int]:
     """Add `new` to the added tokens of a tokenizer; returns all of them and how many were new.
 
-    A token that the model's vocabulary knows keeps that id; others follow the vocabulary.
+    A token that the model's vocabulary knows keeps that id; others get ids from `first_new`
+    on, the first one behind the vocabulary.
     One already there with the same flags, or empty, is left out of the count, and one there
     with other flags is replaced (as in tokenizers 0.23).
     """
@@ -134,7 +135,7 @@ def merge_added_tokens(
         elif merged[index] == token:
             continue
         if index is None:
-            index = max(model_size, max(merged, default=-1) + 1)
+            index = max(first_new, max(merged, default=-1) + 1)
         ids[token.content] = index
         merged[index] = token.copy()
         count += 1

@@ -108,7 +108,7 @@ class AlbertTokenizer(PreTrainedTokenizerBase):
                 "trim_offsets": self.trim_offsets,
                 **({"original_rules": True} if self.original_rules else {}),
             },
-            {**file_options(source.json), **kwargs},
+            {**file_options(source.json, source.where), **kwargs},
             source.where,
             source.json.added_tokens if source.json else None,
         )

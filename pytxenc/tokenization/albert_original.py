@@ -99,8 +99,7 @@ class OriginalRules:
         if not normal:
             raise ValueError("original_rules needs a vocabulary with scores of its pieces")
         self._unknown_score = _single(min(normal.values()) - _UNKNOWN_PENALTY)
-        best = max(normal.values())
-        pieces = normal | {p: _single(len(p.encode()) * best) - 0.1 for p in self._user_defined}
+        pieces = normal | dict.fromkeys(self._user_defined, 0.0)
         self._trie: dict[Any, Any] = {}
         for piece, score in pieces.items():
             node = self._trie
@@ -201,7 +200,7 @@ class OriginalRules:
                     single = single or end == start + 1
                     _offer(ways, end, node[None] + way[0], start, False)
             if not single:
-                _offer(ways, start + 1, _single(self._unknown_score + way[0]), start, True)
+                _offer(ways, start + 1, self._unknown_score + way[0], start, True)
         pieces: list[Piece] = []
         position, before_unknown = len(chars), False
         while position > 0:
@@ -220,8 +219,9 @@ def _without_penalty(piece: str, score: float) -> float:
 
 
 def _offer(ways: list[Any], end: int, score: float, start: int, unknown: bool) -> None:
+    score = _single(score)
     if ways[end] is None or score > ways[end][0]:
-        ways[end] = _single(score), start, unknown
+        ways[end] = score, start, unknown
 
 
 def piece_text(piece: Sequence[Char]) -> str:

@@ -161,9 +161,12 @@ class PreTrainedTokenizerBase(Calls):
         known_tokens = options["added_tokens_decoder"]
         if known_tokens is None:
             known_tokens = {**(options["legacy_added_tokens"] or {}), **(added_tokens or {})}
-        self._add([*self._first_tokens(known_tokens)])
-        self._post_processor = self._make_post_processor()
-        self._core = self._core.with_post_processor(self._post_processor)
+        try:
+            self._add([*self._first_tokens(known_tokens)])
+            self._post_processor = self._make_post_processor()
+            self._core = self._core.with_post_processor(self._post_processor)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
 
     def _first_tokens(self, known: Mapping[int, AddedToken]) -> Iterable[AddedToken]:
         """Added tokens of a new tokenizer: those known by id, then special ones not among them."""
@@ -188,9 +191,9 @@ class PreTrainedTokenizerBase(Calls):
 
     def _add(self, tokens: Sequence[AddedToken]) -> int:
         core = self._core
-        added, count = merge_added_tokens(
-            self._added, tokens, core.token_to_id, core.get_vocab_size(False)
-        )
+        vocab = self._spec["model"]["vocab"]
+        last = max(vocab.values()) if isinstance(vocab, dict) else len(vocab) - 1
+        added, count = merge_added_tokens(self._added, tokens, core.token_to_id, last + 1)
         if count:
             self._core = core.with_added_tokens(
                 [{"id": index, **token.to_dict()} for index, token in sorted(added.items())]

@@ -93,7 +93,7 @@ class BertTokenizer(PreTrainedTokenizerBase):
                 "tokenize_chinese_chars": self.tokenize_chinese_chars,
                 "strip_accents": self.strip_accents,
             },
-            {**file_options(source.json), **kwargs},
+            {**file_options(source.json, source.where), **kwargs},
             source.where,
             source.json.added_tokens if source.json else None,
         )

@@ -52,7 +52,7 @@ def _check_count(name: str, value: Any) -> int:
     return int(value)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(slots=True)
 class CallOptions:
     """The arguments of a call other than the texts, with their defaults."""
 
@@ -290,7 +290,11 @@ class Calls(SpecialTokens):
     def tokenize(
         self, text: Any, pair: Any = None, add_special_tokens: bool = False, **kwargs: Any
     ) -> list[str]:
-        """The token strings of a text (and its pair); other arguments as in a call."""
+        """The token strings of a text (and its pair); other arguments as in a call.
+
+        They are the vocabulary's: what is unknown is the unknown token, and an added token
+        that takes in a space is itself, as `convert_ids_to_tokens` has it.
+        """
         arguments = {"add_special_tokens": add_special_tokens, **kwargs}
         options = CallOptions.of("tokenize", arguments)
         if arrange_texts(text, pair, options.is_split_into_words)[0]:
@@ -359,6 +363,12 @@ class Calls(SpecialTokens):
         split = options.split_special_tokens
         core = self._core
         overflow = bool(options.return_overflowing_tokens)
+        if truncation is not None and max_length is not None and options.add_special_tokens:
+            special = core.num_special_tokens_to_add(pairs is not None)
+            if max_length < special:
+                raise ValueError(
+                    f"max_length ({max_length}) has no room even for the {special} special tokens"
+                )
         encode = functools.partial(
             core.encode_batch,
             texts,

@@ -96,7 +96,7 @@ def check_vocab(vocab: Any, where: str) -> dict[str, int]:
     if isinstance(vocab, (list, tuple)):
         vocab = {_list_token(item, index, where): index for index, item in enumerate(vocab)}
     if not isinstance(vocab, Mapping):
-        raise TypeError(
+        raise ValueError(
             f"{where}: a vocabulary is a mapping of token to id, a list of tokens or a path,"
             f" not {type(vocab).__name__}"
         )
@@ -123,7 +123,7 @@ def _list_token(item: Any, index: int, where: str) -> str:
 def check_scores(vocab: Any, where: str) -> list[tuple[str, float]]:
     """A Unigram vocabulary: (piece, score) in order of id."""
     if not isinstance(vocab, (list, tuple)):
-        raise TypeError(
+        raise ValueError(
             f"{where}: a Unigram vocabulary is a list of (piece, score) or a path,"
             f" not {type(vocab).__name__}"
         )
@@ -146,7 +146,7 @@ def check_scores(vocab: Any, where: str) -> list[tuple[str, float]]:
 def check_merges(merges: Any, where: str) -> list[str]:
     """Merge rules given as "left right" strings or as pairs."""
     if not isinstance(merges, (list, tuple)):
-        raise TypeError(
+        raise ValueError(
             f"{where}: merges are a list of pairs, of 'left right' strings, or a path,"
             f" not {type(merges).__name__}"
         )

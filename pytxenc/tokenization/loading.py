@@ -27,6 +27,34 @@ def _restored(value: Any, where: str) -> Any:
     return value
 
 
+def _check_config(config: Mapping[str, Any], path: Path) -> None:
+    """ValueError where a saved argument is of a wrong type."""
+    token = (str, AddedToken)
+    for key, value in config.items():
+        right, wanted = True, ""
+        if value is None:
+            continue
+        if key in NAMED_TOKENS:
+            right, wanted = isinstance(value, token), "a token"
+        elif key in ("extra_special_tokens", "additional_special_tokens"):
+            tokens = value.values() if isinstance(value, dict) else value
+            right = isinstance(value, (list, dict)) and all(isinstance(t, token) for t in tokens)
+            wanted = "a list of tokens, or an object of named ones"
+        elif key in ("model_max_length", "max_len"):
+            right = isinstance(value, (int, float)) and not isinstance(value, bool)
+            right = right and 0 <= value < float("inf")
+            wanted = "a number from 0 on"
+        elif key in ("padding_side", "truncation_side"):
+            right, wanted = value in ("left", "right"), "'left' or 'right'"
+        elif key == "model_input_names":
+            right = isinstance(value, list) and all(isinstance(name, str) for name in value)
+            right, wanted = right and bool(value), "a list of names"
+        elif key == "model_specific_special_tokens":
+            right, wanted = False, "absent; extra_special_tokens has such tokens"
+        if not right:
+            raise ValueError(f"{path}: '{key}' must be {wanted}, got {value!r:.80}")
+
+
 def _token_entry(value: Any, where: str) -> Any:
     """An entry of special_tokens_map.json: text, or an object with the token's flags."""
     if isinstance(value, Mapping) and "content" in value:
@@ -45,6 +73,7 @@ def _legacy_added_tokens(
         for key, value in read_json(path).items():
             if not given.get(key):
                 config[key] = _token_entry(value, f"{path}: '{key}'")
+        _check_config(config, path)
     added: dict[int, AddedToken] = {}
     path = files.get(ADDED_TOKENS_FILE)
     if path is not None:
@@ -101,6 +130,7 @@ def load_arguments(
     if CONFIG_FILE in files:
         path = files[CONFIG_FILE]
         config = {key: _restored(v, f"{path}: '{key}'") for key, v in read_json(path).items()}
+        _check_config(config, path)
     arguments, config = _with_added_tokens(files, config, given)
     if TOKENIZER_FILE not in files:
         if missing := [name for name in named.values() if name not in files]:

@@ -104,7 +104,7 @@ class RobertaTokenizer(PreTrainedTokenizerBase):
                 "add_prefix_space": self.add_prefix_space,
                 "trim_offsets": self.trim_offsets,
             },
-            {**file_options(source.json), **kwargs},
+            {**file_options(source.json, source.where), **kwargs},
             source.where,
             source.json.added_tokens if source.json else None,
         )

@@ -53,7 +53,7 @@ def blank_ids(tokenizer: Any, pad: Any, unk: Any, cls: Any, sep: Any, mask: Any)
     return {str(token): index for index, token in enumerate((pad, unk, cls, sep, mask))}
 
 
-def file_options(parsed: TokenizerJson | None) -> dict[str, Any]:
+def file_options(parsed: TokenizerJson | None, where: str) -> dict[str, Any]:
     """Options that a tokenizer.json's truncation and padding blocks stand for."""
     options = {}
     for key, block in (
@@ -61,7 +61,8 @@ def file_options(parsed: TokenizerJson | None) -> dict[str, Any]:
         ("padding_side", parsed and parsed.padding),
     ):
         if block and "direction" in block:
-            options[key] = check_side(key, str(block["direction"]).lower())
+            side = str(block["direction"]).lower()
+            options[key] = check_side(f"{where}: {key}", side)
     return options
 
 

@@ -89,7 +89,7 @@ class XLMRobertaTokenizer(PreTrainedTokenizerBase):
                 "pad_token": pad_token,
                 "mask_token": mask_token,
             },
-            {**file_options(source.json), **kwargs},
+            {**file_options(source.json, source.where), **kwargs},
             source.where,
             source.json.added_tokens if source.json else None,
         )

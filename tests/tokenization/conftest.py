@@ -30,7 +30,8 @@ def byte_symbols():
 def write_bert(folder):
     letters = "abcdefghijklmnopqrstuvwxyz"
     tokens = [*SPECIAL["bert"], *letters, *("##" + c for c in letters), *WORDS]
-    (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
+    lines = dict.fromkeys(tokens)  # each once
+    (folder / "vocab.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def write_roberta(folder):
