@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from .restricted_pickle import Builder, Namespace, build_dict, read_pickle
+from .restricted_pickle import Builder, Namespace, build_dict, read_pickle, show
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
@@ -119,7 +119,7 @@ def _check_state_dict(path: str | os.PathLike[str], value: Any, kind: type) -> d
     for name, tensor in value.items():
         if not isinstance(name, str) or not isinstance(tensor, kind):
             raise ValueError(
-                f"{path}: holds a dict whose entry {name!r} is a {type(tensor).__name__}, "
+                f"{path}: holds a dict whose entry {show(name)} is a {type(tensor).__name__}, "
                 "not a dict of tensors"
             )
     return value
@@ -153,7 +153,7 @@ def _explain_unknown(view: mmap.mmap) -> str:
 
 def _count(value: object, what: str) -> int:
     if type(value) is not int or not 0 <= value < 1 << 62:
-        raise ValueError(f"{what} must be a non-negative integer, got {value!r:.60}")
+        raise ValueError(f"{what} must be a non-negative integer, got {show(value)}")
     return value
 
 
@@ -171,7 +171,7 @@ class _Reader:
         self._native = native
         self._bytes: NDArray[np.uint8] = np.frombuffer(view, dtype=np.uint8)
         # A tensor may repeat elements (stride 0), and many tensors may share a storage: without
-        # a limit a small file could ask for any amount of memory.
+        # a limit a small file could ask for any amount of memory or reading.
         self._may_copy = 8 * len(view) + (16 << 20)
         self._names: dict[str, object] = {
             "collections.OrderedDict": Builder("collections.OrderedDict", build_dict),
@@ -244,7 +244,7 @@ class _Reader:
     ) -> _Tensor:
         name = dtype.removeprefix("torch.") if isinstance(dtype, str) else ""
         if name not in _NUMPY:
-            raise ValueError(f"a tensor of unknown dtype {dtype!r:.60}")
+            raise ValueError(f"a tensor of unknown dtype {show(dtype)}")
         return self._tensor(storage, offset, size, stride, name)
 
     def _parameter(self, tensor: object, *unused: object) -> object:
@@ -284,8 +284,10 @@ class _Reader:
             strided: NDArray[Any] = np.ndarray(size, dtype, data.data, start, steps)
             array = strided.copy(order="C")
         # NumPy counts on bools being 0 or 1, to the point of writing past its own arrays.
-        if dtype == np.bool_ and array.view(np.uint8).max() > 1:
-            raise ValueError("a tensor of bools with elements that are neither 0 nor 1")
+        if dtype == np.bool_:
+            self._charge(array.nbytes)
+            if array.view(np.uint8).max() > 1:
+                raise ValueError("a tensor of bools with elements that are neither 0 nor 1")
         return array
 
 
@@ -320,7 +322,7 @@ def _is_contiguous(size: tuple[int, ...], stride: tuple[int, ...]) -> bool:
 
 def _storage_id(pid: object) -> tuple[str, str, int, tuple[Any, ...]]:
     """Dtype, key, number of elements and what else a persistent id says."""
-    if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
+    if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage":
         raise ValueError("a persistent id that is not a storage's")
     kind, key = pid[1], pid[2]
     if not isinstance(kind, _StorageType) or not isinstance(key, str):
@@ -356,23 +358,23 @@ class _ZipReader(_Reader):
         """The bytes of a member, in place."""
         member = self._members.get(name)
         if member is None:
-            raise ValueError(f"the zip archive lacks {name!r:.200}")
+            raise ValueError(f"the zip archive lacks {show(name)}")
         start = member.header_offset
         header = self._view[start : start + 30] if start >= 0 else b""
         if len(header) < 30 or header[:4] != b"PK\x03\x04":
-            raise ValueError(f"zip member {name!r:.200}: no local header at byte {start}")
+            raise ValueError(f"zip member {show(name)}: no local header at byte {start}")
         _, flags, method, *_, name_nbytes, extra_nbytes = struct.unpack("<4xHHHHHIIIHH", header)
         if (member.flag_bits | flags) & 1:
-            raise ValueError(f"zip member {name!r:.200}: is encrypted")
+            raise ValueError(f"zip member {show(name)}: is encrypted")
         if member.compress_type != zipfile.ZIP_STORED or method != zipfile.ZIP_STORED:
-            raise ValueError(f"zip member {name!r:.200}: is compressed, which torch never does")
+            raise ValueError(f"zip member {show(name)}: is compressed, which torch never does")
         local_name = self._view[start + 30 : start + 30 + name_nbytes]
         if local_name not in (name.encode("utf-8", "replace"), name.encode("cp437", "replace")):
-            raise ValueError(f"zip member {name!r:.200}: its local header has another name")
+            raise ValueError(f"zip member {show(name)}: its local header has another name")
         begin = start + 30 + name_nbytes + extra_nbytes
         if member.compress_size != member.file_size or begin + member.file_size > len(self._view):
             raise ValueError(
-                f"zip member {name!r:.200}: {member.file_size} bytes at {begin} do not fit in the "
+                f"zip member {show(name)}: {member.file_size} bytes at {begin} do not fit in the "
                 f"file's {len(self._view)}"
             )
         return self._bytes[begin : begin + member.file_size]
@@ -382,7 +384,7 @@ class _ZipReader(_Reader):
         data = self._member(f"{self._root}data/{key}")
         if len(data) != count * _NUMPY[dtype].itemsize:
             raise ValueError(
-                f"storage {key!r:.60}: {count} elements of {dtype}, but {len(data)} bytes of data"
+                f"storage {show(key)}: {count} elements of {dtype}, but {len(data)} bytes of data"
             )
         return _Storage(data, dtype)
 
@@ -401,7 +403,7 @@ class _LegacyReader(_Reader):
             raise ValueError("a pickle, but not from torch.save")
         protocol = self._read_pickle(self._view)
         if protocol != _LEGACY_PROTOCOL:
-            raise ValueError(f"protocol {protocol!r:.60}, expected {_LEGACY_PROTOCOL}")
+            raise ValueError(f"protocol {show(protocol)}, expected {_LEGACY_PROTOCOL}")
         system = self._read_pickle(self._view)
         if not isinstance(system, dict) or system.get("little_endian") is not True:
             raise ValueError("was not written on a little-endian machine")
@@ -423,7 +425,7 @@ class _LegacyReader(_Reader):
     def _collect(self, pid: object) -> None:
         dtype, key, count, _ = _storage_id(pid)
         if self._sizes.setdefault(key, (dtype, count)) != (dtype, count):
-            raise ValueError(f"storage {key!r:.60}: described in two ways")
+            raise ValueError(f"storage {show(key)}: described in two ways")
 
     def _locate(self, keys: list[str], position: int) -> None:
         for key in keys:
@@ -432,13 +434,13 @@ class _LegacyReader(_Reader):
             position = begin + count * _NUMPY[dtype].itemsize
             if position > len(self._view):
                 raise ValueError(
-                    f"cut short: storage {key!r:.60} ends at byte {position} of a file of "
+                    f"cut short: storage {show(key)} ends at byte {position} of a file of "
                     f"{len(self._view)}"
                 )
             (stored,) = struct.unpack_from("<q", self._view, begin - 8)
             if stored != count:
                 raise ValueError(
-                    f"storage {key!r:.60}: {count} elements expected, {stored} in the file"
+                    f"storage {show(key)}: {count} elements expected, {stored} in the file"
                 )
             self._storages[key] = _Storage(self._bytes[begin:position], dtype)
 
@@ -449,10 +451,10 @@ class _LegacyReader(_Reader):
             return storage
         # A view of part of the storage, as torch before 0.4 could make: key, offset, length.
         if not isinstance(more[0], tuple) or len(more[0]) != 3:
-            raise ValueError(f"storage {key!r:.60}: a malformed view")
+            raise ValueError(f"storage {show(key)}: a malformed view")
         itemsize = _NUMPY[dtype].itemsize
         begin = itemsize * _count(more[0][1], "offset of a view")
         end = begin + itemsize * _count(more[0][2], "length of a view")
         if end > len(storage.data):
-            raise ValueError(f"storage {key!r:.60}: a view that reaches past its end")
+            raise ValueError(f"storage {show(key)}: a view that reaches past its end")
         return _Storage(storage.data[begin:end], dtype)

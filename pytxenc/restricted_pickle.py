@@ -16,6 +16,7 @@ from typing import IO, Any, NamedTuple
 MAX_OPCODES = 2_000_000
 MAX_DEPTH = 64
 MAX_INT_BITS = 128
+MAX_WORK = 1 << 22  # elements and characters passed to builders, all in all
 
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _LITERALS = frozenset(
@@ -43,6 +44,7 @@ _LITERALS = frozenset(
 )
 _IGNORED = frozenset({"PROTO", "FRAME"})
 _PLAIN = (type(None), bool, int, float, str, bytes)
+_MAX_KEY = 1 << 60  # below it no two ints share a hash, so no choice of keys makes a dict slow
 
 
 class Builder(NamedTuple):
@@ -112,6 +114,13 @@ def _describe(value: object) -> str:
     return value.name if isinstance(value, Builder) else type(value).__name__
 
 
+def show(value: object) -> str:
+    """A value for a message, short: what a pickle built may be endless when written out."""
+    if isinstance(value, (str, bytes)):
+        return repr(value[:100])
+    return repr(value) if isinstance(value, _PLAIN) else f"a {_describe(value)}"
+
+
 def _expect(value: object, kind: type, what: str) -> Any:
     if not isinstance(value, kind):
         raise ValueError(f"{what} is a {_describe(value)}, not a {kind.__name__}")
@@ -122,9 +131,11 @@ def _set_items(target: dict[Any, Any], items: list[object]) -> None:
     if len(items) % 2:
         raise ValueError("a key without a value")
     for key, value in zip(items[::2], items[1::2], strict=True):
-        # Plain keys only: hashing a tuple would recurse into what the pickle nested there.
-        if not isinstance(key, _PLAIN):
+        # No tuples: hashing would recurse into what the pickle nested there.
+        if not isinstance(key, (str, bytes, int, type(None))):
             raise ValueError(f"a key is a {_describe(key)}")
+        if isinstance(key, int) and abs(key) >= _MAX_KEY:
+            raise ValueError(f"a key is {key}")
         target[key] = value
 
 
@@ -151,6 +162,13 @@ class _Machine:
         self._stack: list[Any] = []
         self._below: list[list[Any]] = []  # what lay under each mark
         self._memo: dict[int, Any] = {}
+        self._work = MAX_WORK
+
+    def _charge(self, *values: object) -> None:
+        """Count what a call has to go through: the same long list may be passed many times."""
+        self._work -= sum(len(v) for v in values if isinstance(v, (tuple, list, dict, str, bytes)))
+        if self._work < 0:
+            raise ValueError("the pickle passes the same data about far too often")
 
     def step(self, name: str, argument: Any) -> None:
         if name in _LITERALS:
@@ -257,6 +275,8 @@ class _Machine:
         _set_items(_expect(self._top(), dict, "what is filled"), items)
 
     def _put(self, index: int) -> None:
+        if not 0 <= index < _MAX_KEY:
+            raise ValueError(f"remembers something as number {index}")
         self._memo[index] = self._top()
 
     def _memoize(self, _: object) -> None:
@@ -284,6 +304,8 @@ class _Machine:
         function, arguments = self._pop_many(2)
         _expect(function, Builder, "what is called")
         _expect(arguments, tuple, "the argument list")
+        self._charge(arguments)
+        self._charge(*arguments)
         try:
             self._stack.append(function.build(*arguments))
         except TypeError:
@@ -296,6 +318,7 @@ class _Machine:
             raise ValueError(f"refuses to set the state of a {_describe(target)}")
         # A dict's own state is what is not in it (attributes of an OrderedDict): not wanted.
         if isinstance(target, Namespace):
+            self._charge(state)
             target.update(state)
 
     def _persistent_id(self, _: object) -> None:

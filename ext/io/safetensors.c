@@ -411,6 +411,11 @@ read_file(struct txe_safetensors *file, const char *path, struct txe_error *err)
     uint64_t header_nbytes = 0;
     for (int i = 7; i >= 0; i--)
         header_nbytes = header_nbytes << 8 | bytes[i];
+    if (header_nbytes > TXE_SAFETENSORS_MAX_HEADER && memcmp(bytes, "version ", 8) == 0)
+        return txe_fail(err, TXE_EVALUE,
+                        "%s: is a Git LFS pointer, not the file itself (run `git lfs "
+                        "pull`)",
+                        path);
     if (header_nbytes > TXE_SAFETENSORS_MAX_HEADER)
         return txe_fail(
             err, TXE_EVALUE,

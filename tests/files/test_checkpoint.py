@@ -121,7 +121,7 @@ def test_bad_indexes(tmp_path, text, message):
 def test_json_that_is_not_text(tmp_path):
     path = tmp_path / "config.json"
     path.write_bytes(b'{"a": "\xff"}')
-    with pytest.raises(ValueError, match=r"config\.json: not JSON"):
+    with pytest.raises(ValueError, match=r"config\.json: not UTF-8 at byte 7"):
         read_json(path)
     path.write_text('{"a": "\u4e2d"}', encoding="utf-8")
     assert read_json(path) == {"a": "\u4e2d"}

@@ -304,7 +304,28 @@ def test_bools_are_checked(path):
         load(write_file(path, tensor, storages={"0": b"\1\2\1"}))
 
 
+# A list of twice a list of twice a list..., short here, endless when written out; left in memo 9.
+ENDLESS = b"]q\x09" + b"0](h\x09h\x09eq\x09" * 60
+SIZE = b"\x80\x02ctorch\nSize\n"
+REBUILD = b"\x80\x02ctorch._utils\n_rebuild_tensor_v3\n"
+STORAGE = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000NK\x06tQ"
+
 PICKLES = {
+    b"\x80\x02" + ENDLESS + b"0" + SIZE[2:] + b"(h\x09t\x85R.": "integer, got a list",
+    b"\x80\x02" + ENDLESS + b"0" + SIZE[2:] + b"h\x09\x85R.": "integer, got a list",
+    b"\x80\x02" + ENDLESS + b"}(h\x09Nu0.": "a key is a list",
+    SIZE + b"N" + b"\x85" * 100_000 + b"\x85\x85R.": "integer, got a tuple",
+    REBUILD + b"(" + STORAGE + b"NNNNNNtR.": "unknown dtype None",
+    b"\x80\x02ccollections\nOrderedDict\nq\x00]q\x01(" + b"NN\x86" * 20_000 + b"e"
+    b"\x85q\x02" + b"0h\x00h\x02R" * 2000 + b".": "far too often",
+    b"\x80\x02cargparse\nNamespace\n)\x81}q\x01("
+    + b"".join(b"J" + struct.pack("<i", i) + b"N" for i in range(20_000))
+    + b"u"
+    + b"bh\x01" * 2000
+    + b"b.": "far too often",
+    b"\x80\x02N\x8a\x08" + b"\xff" * 7 + b"\x7fp99999999999999999999999\n0.": "remembers something",
+    b"\x80\x02}\x8a\x08" + b"\xff" * 7 + b"\x7fNs.": "a key is 9223372036854775807",
+    b"\x80\x02}G\x3f\xf0\x00\x00\x00\x00\x00\x00Ns.": "a key is a float",
     b"\x80\x02.": "leaves 0 values",
     b"\x80\x02NN.": "leaves 2 values",
     b"\x80\x02(.": "leaves 0 values",
@@ -355,7 +376,7 @@ PICKLES = {
 @both_forms
 @pytest.mark.parametrize("pickled", PICKLES, ids=lambda data: repr(data[:24]))
 def test_bad_pickles(path, legacy, pickled):
-    write_file(path, None, legacy, {} if legacy else DATA, raw=pickled)
+    write_file(path, None, legacy, DATA if STORAGE in pickled else {}, raw=pickled)
     with pytest.raises(ValueError, match=PICKLES[pickled]) as caught:
         load(path)
     assert str(path) in str(caught.value)

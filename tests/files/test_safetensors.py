@@ -212,6 +212,9 @@ def test_files_that_are_none(tmp_path, path):
     path.write_bytes(b"")
     with pytest.raises(ValueError, match="0 bytes are too few"):
         SafeTensors(str(path))
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0")
+    with pytest.raises(ValueError, match="is a Git LFS pointer"):
+        SafeTensors(path)
     with pytest.raises(ValueError, match="null"):
         SafeTensors("a\0b")
     with pytest.raises(TypeError):
