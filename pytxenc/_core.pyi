@@ -49,7 +49,8 @@ class Tokenizer:
         follow their text as rows of their own; "sample" int64 [R] tells whose.  `fields`
         asks for more, each over all N tokens: "type_ids" int64, "special_tokens_mask"
         int64, "offsets" int64 [N, 2] in code points of the original text ((0, 0) at
-        special tokens), "word_ids" int64 and "sequence_ids" int64 (-1 at special tokens).
+        special tokens), "word_ids" int64 and "sequence_ids" int64 (-1 at special tokens);
+        and "tokens", a list of N str.
         `max_length` counts special tokens and is used only with `truncation`.
         ValueError where truncation cannot be done as asked; TypeError/ValueError naming the
         index of a text that is no str or holds a lone surrogate.

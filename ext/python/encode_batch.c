@@ -233,10 +233,39 @@ add_row_ends(PyObject *dict, const struct chunk *chunks, size_t nchunks, size_t 
     return result == 0;
 }
 
-static PyObject *
-make_arrays(const struct chunk *chunks, size_t nchunks, const struct txe_rows *wanted,
-            bool overflow)
+/* Adds the list of the strings of all tokens. */
+static bool
+add_tokens(PyObject *dict, const struct txe_tokenizer *tokenizer,
+           const struct chunk *chunks, size_t nchunks, size_t count)
 {
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    Py_ssize_t at = 0;
+    for (size_t i = 0; list != NULL && i < nchunks; i++) {
+        const struct txe_rows *rows = &chunks[i].rows;
+        for (size_t k = 0; list != NULL && k < rows->count; k++) {
+            size_t nbytes = 0;
+            const char *bytes =
+                rows->own[k] != 0
+                    ? txe_strings_at(&rows->values, (size_t)rows->own[k] - 1, &nbytes)
+                    : txe_token_text(tokenizer, rows->ids[k], &nbytes);
+            PyObject *token = PyUnicode_DecodeUTF8(bytes != NULL ? bytes : "",
+                                                   (Py_ssize_t)nbytes, "replace");
+            if (token == NULL)
+                Py_CLEAR(list);
+            else
+                PyList_SET_ITEM(list, at++, token);
+        }
+    }
+    int result = list == NULL ? -1 : PyDict_SetItemString(dict, "tokens", list);
+    Py_XDECREF(list);
+    return result == 0;
+}
+
+static PyObject *
+make_arrays(const struct job *job, size_t nchunks, const struct txe_rows *wanted)
+{
+    const struct chunk *chunks = job->chunks;
+    const bool overflow = job->options->truncate.overflow;
     const struct {
         const char *name;
         size_t offset, width;
@@ -267,6 +296,8 @@ make_arrays(const struct chunk *chunks, size_t nchunks, const struct txe_rows *w
             good = add_array(dict, fields[i].name, chunks, nchunks, fields[i].offset,
                              fields[i].width, fields[i].by_row ? nrows : count,
                              fields[i].by_row);
+    if (good && wanted->with_values)
+        good = add_tokens(dict, job->tokenizer, chunks, nchunks, count);
     if (!good)
         Py_CLEAR(dict);
     return dict;
@@ -296,7 +327,7 @@ run(struct job *job, size_t count, size_t nbytes, const struct txe_rows *wanted)
     if (bad < nused)
         txe_raise(&job->chunks[bad].err);
     else
-        result = make_arrays(job->chunks, nused, wanted, job->options->truncate.overflow);
+        result = make_arrays(job, nused, wanted);
     for (size_t i = 0; i < nchunks; i++)
         txe_rows_free(&job->chunks[i].rows);
     free(job->chunks);

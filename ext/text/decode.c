@@ -9,68 +9,6 @@
 
 #define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
-/* ---- lists of strings ---- */
-
-static txe_status
-append_bytes(struct txe_strings *strings, const char *bytes, size_t nbytes,
-             struct txe_error *err)
-{
-    if (nbytes > strings->capacity - strings->nbytes) {
-        size_t capacity = strings->nbytes + nbytes;
-        capacity += capacity / 2 + 64;
-        char *bigger = txe_realloc(strings->bytes, capacity, 1);
-        if (bigger == NULL)
-            return txe_fail_nomem(err, capacity);
-        strings->bytes = bigger;
-        strings->capacity = capacity;
-    }
-    if (nbytes != 0)
-        memcpy(strings->bytes + strings->nbytes, bytes, nbytes);
-    strings->nbytes += nbytes;
-    return TXE_OK;
-}
-
-/* Ends the string that append_bytes has been writing. */
-static txe_status
-end_string(struct txe_strings *strings, struct txe_error *err)
-{
-    if (strings->count == strings->ends_capacity) {
-        size_t capacity = strings->count + strings->count / 2 + 16;
-        size_t *ends = txe_realloc(strings->ends, capacity, sizeof *ends);
-        if (ends == NULL)
-            return txe_fail_nomem(err, capacity * sizeof *ends);
-        strings->ends = ends;
-        strings->ends_capacity = capacity;
-    }
-    strings->ends[strings->count++] = strings->nbytes;
-    return TXE_OK;
-}
-
-txe_status
-txe_strings_add(struct txe_strings *strings, const char *bytes, size_t nbytes,
-                struct txe_error *err)
-{
-    if (append_bytes(strings, bytes, nbytes, err) != TXE_OK)
-        return err->status;
-    return end_string(strings, err);
-}
-
-void
-txe_strings_free(struct txe_strings *strings)
-{
-    free(strings->bytes);
-    free(strings->ends);
-    *strings = (struct txe_strings){0};
-}
-
-static const char *
-string_at(const struct txe_strings *strings, size_t index, size_t *nbytes)
-{
-    size_t start = index > 0 ? strings->ends[index - 1] : 0;
-    *nbytes = strings->ends[index] - start;
-    return strings->bytes + start;
-}
-
 /* ---- bytes that should be UTF-8 ---- */
 
 /* Bytes of the sequence that text begins with: its length when it is valid UTF-8, or,
@@ -109,13 +47,13 @@ append_lossy(struct txe_strings *out, const char *bytes, size_t nbytes,
             at += (size_t)n;
             continue;
         }
-        if (append_bytes(out, bytes + clean, at - clean, err) != TXE_OK ||
-            append_bytes(out, REPLACEMENT, strlen(REPLACEMENT), err) != TXE_OK)
+        if (txe_strings_append(out, bytes + clean, at - clean, err) != TXE_OK ||
+            txe_strings_append(out, REPLACEMENT, strlen(REPLACEMENT), err) != TXE_OK)
             return err->status;
         at += (size_t)-n;
         clean = at;
     }
-    return append_bytes(out, bytes + clean, nbytes - clean, err);
+    return txe_strings_append(out, bytes + clean, nbytes - clean, err);
 }
 
 /* ---- steps: each makes the strings of *out from those of *in ---- */
@@ -132,13 +70,13 @@ append_replaced(struct txe_strings *out, const char *text, size_t nbytes,
             at++;
             continue;
         }
-        if (append_bytes(out, text + copied, at - copied, err) != TXE_OK ||
-            append_bytes(out, content, content_nbytes, err) != TXE_OK)
+        if (txe_strings_append(out, text + copied, at - copied, err) != TXE_OK ||
+            txe_strings_append(out, content, content_nbytes, err) != TXE_OK)
             return err->status;
         at += pattern_nbytes;
         copied = at;
     }
-    return append_bytes(out, text + copied, nbytes - copied, err);
+    return txe_strings_append(out, text + copied, nbytes - copied, err);
 }
 
 /* The bytes of byte-level tokens; a token with a character that stands for no byte is
@@ -150,22 +88,22 @@ byte_level(const struct txe_strings *in, struct txe_strings *out, struct txe_err
     txe_status status = TXE_OK;
     for (size_t i = 0; i < in->count && status == TXE_OK; i++) {
         size_t nbytes, width = 1, before = raw.nbytes;
-        const char *token = string_at(in, i, &nbytes);
+        const char *token = txe_strings_at(in, i, &nbytes);
         for (size_t at = 0; at < nbytes && status == TXE_OK; at += width) {
             int byte = txe_char_to_byte(txe_utf8_decode(token + at, &width));
             if (byte < 0) {
                 raw.nbytes = before;
-                status = append_bytes(&raw, token, nbytes, err);
+                status = txe_strings_append(&raw, token, nbytes, err);
                 break;
             }
             char c = (char)(unsigned char)byte;
-            status = append_bytes(&raw, &c, 1, err);
+            status = txe_strings_append(&raw, &c, 1, err);
         }
     }
     if (status == TXE_OK)
         status = append_lossy(out, raw.bytes, raw.nbytes, err);
     if (status == TXE_OK)
-        status = end_string(out, err);
+        status = txe_strings_end(out, err);
     txe_strings_free(&raw);
     return status;
 }
@@ -193,7 +131,7 @@ clean_up(struct txe_strings *out, size_t start, struct txe_strings *other,
                             content, strlen(content), err) != TXE_OK)
             return err->status;
         out->nbytes = start;
-        if (append_bytes(out, other->bytes, other->nbytes, err) != TXE_OK)
+        if (txe_strings_append(out, other->bytes, other->nbytes, err) != TXE_OK)
             return err->status;
     }
     return TXE_OK;
@@ -207,20 +145,20 @@ wordpiece(const struct txe_decode_step *step, const struct txe_strings *in,
     txe_status status = TXE_OK;
     for (size_t i = 0; i < in->count && status == TXE_OK; i++) {
         size_t nbytes, start = out->nbytes;
-        const char *token = string_at(in, i, &nbytes);
+        const char *token = txe_strings_at(in, i, &nbytes);
         if (i > 0 && nbytes >= step->pattern_nbytes &&
             memcmp(token, step->pattern, step->pattern_nbytes) == 0) {
             token += step->pattern_nbytes;
             nbytes -= step->pattern_nbytes;
         } else if (i > 0) {
-            status = append_bytes(out, " ", 1, err);
+            status = txe_strings_append(out, " ", 1, err);
         }
         if (status == TXE_OK)
-            status = append_bytes(out, token, nbytes, err);
+            status = txe_strings_append(out, token, nbytes, err);
         if (status == TXE_OK && step->cleanup)
             status = clean_up(out, start, &other, err);
         if (status == TXE_OK)
-            status = end_string(out, err);
+            status = txe_strings_end(out, err);
     }
     txe_strings_free(&other);
     return status;
@@ -234,7 +172,7 @@ replace(const struct txe_decode_step *step, const struct txe_strings *in,
     for (size_t i = 0; i < in->count; i++) {
         const char *content = step->content;
         size_t nbytes, content_nbytes = step->content_nbytes;
-        const char *token = string_at(in, i, &nbytes);
+        const char *token = txe_strings_at(in, i, &nbytes);
         if (step->kind != TXE_DECODE_REPLACE) {
             bool blank = step->kind == TXE_DECODE_METASPACE
                              ? i > 0 || step->keep_first
@@ -244,7 +182,7 @@ replace(const struct txe_decode_step *step, const struct txe_strings *in,
         }
         if (append_replaced(out, token, nbytes, step->pattern, step->pattern_nbytes,
                             content, content_nbytes, err) != TXE_OK ||
-            end_string(out, err) != TXE_OK)
+            txe_strings_end(out, err) != TXE_OK)
             return err->status;
     }
     return TXE_OK;
@@ -257,7 +195,7 @@ strip(const struct txe_decode_step *step, const struct txe_strings *in,
     size_t width = step->pattern_nbytes;
     for (size_t i = 0; i < in->count; i++) {
         size_t nbytes, low = 0;
-        const char *token = string_at(in, i, &nbytes);
+        const char *token = txe_strings_at(in, i, &nbytes);
         size_t high = nbytes;
         for (size_t n = 0; n < step->start && nbytes - low >= width &&
                            memcmp(token + low, step->pattern, width) == 0;
@@ -314,11 +252,11 @@ byte_fallback(const struct txe_strings *in, struct txe_strings *out,
     txe_status status = TXE_OK;
     for (size_t i = 0; i < in->count && status == TXE_OK; i++) {
         size_t nbytes;
-        const char *token = string_at(in, i, &nbytes);
+        const char *token = txe_strings_at(in, i, &nbytes);
         int byte = fallback_byte(token, nbytes);
         if (byte >= 0) {
             char c = (char)(unsigned char)byte;
-            status = append_bytes(&run, &c, 1, err);
+            status = txe_strings_append(&run, &c, 1, err);
             continue;
         }
         status = end_byte_run(out, &run, err);
@@ -361,12 +299,12 @@ join_with_spaces(const struct txe_strings *in, struct txe_strings *out,
 {
     for (size_t i = 0; i < in->count; i++) {
         size_t nbytes;
-        const char *token = string_at(in, i, &nbytes);
-        if ((i > 0 && append_bytes(out, " ", 1, err) != TXE_OK) ||
-            append_bytes(out, token, nbytes, err) != TXE_OK)
+        const char *token = txe_strings_at(in, i, &nbytes);
+        if ((i > 0 && txe_strings_append(out, " ", 1, err) != TXE_OK) ||
+            txe_strings_append(out, token, nbytes, err) != TXE_OK)
             return err->status;
     }
-    return end_string(out, err);
+    return txe_strings_end(out, err);
 }
 
 txe_status

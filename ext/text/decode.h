@@ -6,19 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
-
-/* A list of strings, stored end to end.  Zero-initialise, free with txe_strings_free. */
-struct txe_strings {
-    char *bytes;
-    size_t nbytes, capacity;
-    size_t *ends; /* [count] */
-    size_t count, ends_capacity;
-};
-/* Appends a string (copied).  TXE_ENOMEM only. */
-txe_status txe_strings_add(struct txe_strings *strings, const char *bytes, size_t nbytes,
-                           struct txe_error *err);
-void txe_strings_free(struct txe_strings *strings);
+#include "text/strings.h"
 
 typedef enum {
     TXE_DECODE_BYTE_LEVEL,    /* characters back to bytes, all tokens in one */

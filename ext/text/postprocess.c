@@ -178,6 +178,8 @@ txe_rows_free(struct txe_rows *rows)
     free(rows->offsets);
     free(rows->words);
     free(rows->sequences);
+    free(rows->own);
+    txe_strings_free(&rows->values);
     free(rows->ends);
     free(rows->samples);
     *rows = (struct txe_rows){0};
@@ -205,7 +207,8 @@ reserve(struct txe_rows *rows, size_t extra, struct txe_error *err)
             !resize(&rows->special, rows->with_special, capacity, 1) ||
             !resize(&rows->offsets, rows->with_offsets, capacity, 2) ||
             !resize(&rows->words, rows->with_words, capacity, 1) ||
-            !resize(&rows->sequences, rows->with_sequences, capacity, 1))
+            !resize(&rows->sequences, rows->with_sequences, capacity, 1) ||
+            !resize(&rows->own, rows->with_values, capacity, 1))
             return txe_fail_nomem(err, capacity * sizeof *rows->ids);
         rows->capacity = capacity;
     }
@@ -237,6 +240,8 @@ put_special(struct txe_rows *rows, const struct txe_piece *piece)
         rows->words[at] = -1;
     if (rows->with_sequences)
         rows->sequences[at] = -1;
+    if (rows->with_values)
+        rows->own[at] = 0;
 }
 
 /* The offsets of token `at` of a part less the white space at its ends. */
@@ -283,6 +288,8 @@ put_part(struct txe_rows *rows, const struct txe_post *post,
         rows->words[first + i] = tokens->words[part.start + i];
     for (size_t i = 0; rows->with_sequences && i < n; i++)
         rows->sequences[first + i] = sequence;
+    for (size_t i = 0; rows->with_values && i < n; i++)
+        rows->own[first + i] = tokens->values[part.start + i];
 }
 
 /* Everything that stays the same for the rows of one text or pair. */

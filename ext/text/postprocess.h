@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "text/strings.h"
 #include "text/tokens.h"
 
 typedef enum { TXE_PIECE_A, TXE_PIECE_B, TXE_PIECE_SPECIAL } txe_piece_kind;
@@ -68,11 +69,16 @@ txe_status txe_truncate_check(const struct txe_post *post,
 /* Rows of encoded tokens, end to end.  The arrays but ids are NULL while not wanted. */
 struct txe_rows {
     int64_t *ids, *type_ids, *special, *offsets, *words, *sequences;
+    int64_t *own; /* number from 1 on in `values` of a token's own string, or 0 */
     size_t count, capacity; /* tokens; offsets has two elements for each */
     size_t *ends;           /* [nrows] end of each row in the arrays above */
     int64_t *samples;       /* [nrows] whose row it is */
     size_t nrows, rows_capacity;
+    /* Strings that differ from the vocabulary's: an unknown piece of text, an added token
+     * with the white space it took in. */
+    struct txe_strings values;
     bool with_type_ids, with_special, with_offsets, with_words, with_sequences;
+    bool with_values;
 };
 void txe_rows_free(struct txe_rows *rows);
 

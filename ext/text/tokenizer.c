@@ -126,6 +126,7 @@ struct job {
     struct cursor cursor;
     size_t word;     /* number of the next word */
     bool fixed_word; /* the text is itself a word: all tokens have its number */
+    struct txe_strings *values; /* where tokens' own strings go */
     struct txe_error *err;
 };
 
@@ -167,9 +168,25 @@ token_value(const struct job *job, uint32_t id, struct txe_str text)
     return (struct txe_str){txe_vocab_bytes(&model->vocab, entry), entry->nbytes};
 }
 
+/* Notes a token's value where it is not the string that its id stands for. */
+static txe_status
+note_value(struct job *job, size_t at, struct txe_str value)
+{
+    size_t nbytes;
+    const char *known = txe_token_text(job->tokenizer, job->tokens->ids[at], &nbytes);
+    job->tokens->values[at] = 0;
+    if (known != NULL && nbytes == value.nbytes &&
+        memcmp(known, value.bytes, nbytes) == 0)
+        return TXE_OK;
+    if (txe_strings_add(job->values, value.bytes, value.nbytes, job->err) != TXE_OK)
+        return job->err->status;
+    job->tokens->values[at] = (uint32_t)job->values->count;
+    return TXE_OK;
+}
+
 /* Gives the tokens from `first` on, with spans in bytes of the word at text->bytes[start],
- * their final spans and numbers. */
-static void
+ * their final spans, numbers and values. */
+static txe_status
 finish_word(struct job *job, size_t first, const struct txe_text *text, size_t start)
 {
     struct txe_tokens *tokens = job->tokens;
@@ -181,13 +198,16 @@ finish_word(struct job *job, size_t first, const struct txe_text *text, size_t s
         size_t low = start + tokens->spans[i].start;
         size_t high = start + tokens->spans[i].end;
         struct txe_span origin = {text->spans[low].start, text->spans[high - 1].end};
+        struct txe_str slice = {text->bytes + low, high - low};
         if (tokens->with_trims)
-            tokens->trims[i] = count_trims(
-                token_value(job, tokens->ids[i],
-                            (struct txe_str){text->bytes + low, high - low}));
+            tokens->trims[i] = count_trims(token_value(job, tokens->ids[i], slice));
+        if (tokens->with_values &&
+            note_value(job, i, token_value(job, tokens->ids[i], slice)) != TXE_OK)
+            return job->err->status;
         tokens->spans[i] = to_chars(&job->cursor, origin);
     }
     job->word += !job->fixed_word;
+    return TXE_OK;
 }
 
 /* An added token is a word of its own. */
@@ -205,6 +225,8 @@ put_added_token(struct job *job, const struct txe_added_token *token,
         tokens->spans[at] = to_chars(&job->cursor, origin);
     if (tokens->with_trims)
         tokens->trims[at] = count_trims(text);
+    if (tokens->with_values && note_value(job, at, text) != TXE_OK)
+        return job->err->status;
     job->word += !job->fixed_word;
     return TXE_OK;
 }
@@ -226,7 +248,8 @@ encode_words(struct job *job, struct txe_text *text, bool at_start)
                              words->items[i].end - start, job->tokens,
                              &workspace->scratch, job->err) != TXE_OK)
             return job->err->status;
-        finish_word(job, first, text, start);
+        if (finish_word(job, first, text, start) != TXE_OK)
+            return job->err->status;
     }
     return TXE_OK;
 }
@@ -312,7 +335,7 @@ static txe_status
 encode_input(const struct txe_tokenizer *tokenizer,
              const struct txe_encode_options *options, const struct txe_input *input,
              struct txe_workspace *workspace, struct txe_tokens *tokens,
-             struct txe_error *err)
+             struct txe_strings *values, struct txe_error *err)
 {
     struct job job = {
         .tokenizer = tokenizer,
@@ -320,6 +343,7 @@ encode_input(const struct txe_tokenizer *tokenizer,
         .workspace = workspace,
         .tokens = tokens,
         .fixed_word = options->pretokenized,
+        .values = values,
         .err = err,
     };
     tokens->count = 0;
@@ -350,9 +374,11 @@ prepare(struct txe_workspace *workspace, const struct txe_tokenizer *tokenizer,
 {
     if (workspace->text.bytes != NULL)
         return TXE_OK;
-    bool with_spans = rows->with_offsets || prepends_first(&tokenizer->core->splitter);
+    bool wanted = rows->with_offsets || rows->with_values;
+    bool with_spans = wanted || prepends_first(&tokenizer->core->splitter);
     for (size_t i = 0; i < 2; i++) {
-        workspace->tokens[i].with_spans = rows->with_offsets;
+        workspace->tokens[i].with_spans = wanted;
+        workspace->tokens[i].with_values = rows->with_values;
         workspace->tokens[i].with_words = rows->with_words;
         workspace->tokens[i].with_trims =
             rows->with_offsets && tokenizer->post->ntrims != 0;
@@ -371,9 +397,10 @@ txe_encode(const struct txe_tokenizer *tokenizer,
 {
     struct txe_tokens *tokens = workspace->tokens;
     if (prepare(workspace, tokenizer, rows, err) != TXE_OK ||
-        encode_input(tokenizer, options, text, workspace, &tokens[0], err) != TXE_OK ||
+        encode_input(tokenizer, options, text, workspace, &tokens[0], &rows->values,
+                     err) != TXE_OK ||
         (pair != NULL && encode_input(tokenizer, options, pair, workspace, &tokens[1],
-                                      err) != TXE_OK))
+                                      &rows->values, err) != TXE_OK))
         return err->status;
     return txe_post_process(tokenizer->post, &options->truncate, &tokens[0],
                             pair != NULL ? &tokens[1] : NULL, sample, rows, err);

@@ -22,6 +22,8 @@ txe_tokens_grow(struct txe_tokens *tokens)
                            sizeof *tokens->words, &failed);
     tokens->trims = resize(tokens->trims, tokens->with_trims, capacity,
                            sizeof *tokens->trims, &failed);
+    tokens->values = resize(tokens->values, tokens->with_values, capacity,
+                            sizeof *tokens->values, &failed);
     if (!failed)
         tokens->capacity = capacity;
     return !failed;
@@ -34,6 +36,7 @@ txe_tokens_free(struct txe_tokens *tokens)
     free(tokens->spans);
     free(tokens->words);
     free(tokens->trims);
+    free(tokens->values);
     *tokens = (struct txe_tokens){0};
 }
 

@@ -21,8 +21,9 @@ struct txe_tokens {
     struct txe_span *spans; /* see who fills them: bytes at first, code points at last */
     uint32_t *words;
     struct txe_trim *trims;
+    uint32_t *values; /* number in txe_rows.values of the token's own string, 0: none */
     size_t count, capacity;
-    bool with_spans, with_words, with_trims;
+    bool with_spans, with_words, with_trims, with_values;
 };
 
 /* Makes room for at least one more token; false when there is no memory. */

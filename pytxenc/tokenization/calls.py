@@ -292,8 +292,9 @@ class Calls(SpecialTokens):
     ) -> list[str]:
         """The token strings of a text (and its pair); other arguments as in a call.
 
-        They are the vocabulary's: what is unknown is the unknown token, and an added token
-        that takes in a space is itself, as `convert_ids_to_tokens` has it.
+        They are what was found in the text: an added token that takes in a space shows it,
+        and a character that a unigram model does not know is itself.
+        `convert_ids_to_tokens` gives the vocabulary's strings.
         """
         arguments = {"add_special_tokens": add_special_tokens, **kwargs}
         options = CallOptions.of("tokenize", arguments)
@@ -414,8 +415,8 @@ class Calls(SpecialTokens):
                 data[key] = rows if batched or overflow else rows[0]
             data.update({key: values.tolist() for key, values in per_row.items()})
         encodings = Encodings(
-            functools.partial(encode, fields=list(FIELD_FILL), overflow=True),
-            core.id_to_token,
+            functools.partial(encode, fields=[*FIELD_FILL, "tokens"], overflow=True),
+            str(self.pad_token or ""),
             padding,
             overflow,
             1 if pairs is None else 2,

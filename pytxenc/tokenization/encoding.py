@@ -100,7 +100,7 @@ class Encoding:
     def __init__(
         self,
         fields: dict[str, NDArray[Any]],
-        tokens: Callable[[], list[str]] | list[str],
+        tokens: list[str],
         n_sequences: int,
     ) -> None:
         self._fields = fields
@@ -152,8 +152,6 @@ class Encoding:
     @property
     def tokens(self) -> list[str]:
         """Token strings."""
-        if callable(self._tokens):
-            self._tokens = self._tokens()
         return list(self._tokens)
 
     @property
@@ -222,22 +220,22 @@ class Encoding:
 class Encodings(Sequence[Encoding]):
     """The Encoding of every row of a batch, computed when first looked at.
 
-    `encode()` runs the tokenizer again on the texts of the call, this time for every field;
-    `id_to_token` names ids.  With `overflow`, rows that truncation cut off are items of
+    `encode()` runs the tokenizer again on the texts of the call, this time for every field
+    and the tokens' strings; `pad_token` stands at pads.  With `overflow`, rows that truncation cut off are items of
     their own; they are in their text's `overflowing` in any case.
     """
 
     def __init__(
         self,
         encode: Callable[[], dict[str, Any]],
-        id_to_token: Callable[[int], str | None],
+        pad_token: str,
         padding: Padding | None,
         overflow: bool,
         n_sequences: int,
     ) -> None:
         self.n_sequences = n_sequences
         self._encode: Callable[[], dict[str, Any]] | None = encode
-        self._id_to_token: Callable[[int], str | None] | None = id_to_token
+        self._pad_token = pad_token
         self._padding = padding
         self._overflow = overflow
         self._items: list[Encoding] | None = None
@@ -257,21 +255,25 @@ class Encodings(Sequence[Encoding]):
                 padding.type_id,
             )
         fields, starts = pad_fields(arrays, padding)
+        tokens = [
+            arrays["tokens"][start:end] for start, end in itertools.pairwise(arrays["rows"])
+        ]
         every = [
-            self._row(fields, int(start), int(end)) for start, end in itertools.pairwise(starts)
+            self._row(fields, int(start), int(end), tokens[row])
+            for row, (start, end) in enumerate(itertools.pairwise(starts))
         ]
         ends = [*main[1:].tolist(), len(every)]
         for first, end in zip(main.tolist(), ends, strict=True):
             every[first].overflowing = every[first + 1 : end]
         return every if self._overflow else [every[first] for first in main.tolist()]
 
-    def _row(self, fields: dict[str, NDArray[Any]], start: int, end: int) -> Encoding:
+    def _row(
+        self, fields: dict[str, NDArray[Any]], start: int, end: int, tokens: list[str]
+    ) -> Encoding:
         row = {name: flat[start:end] for name, flat in fields.items()}
-
-        def tokens() -> list[str]:
-            assert self._id_to_token is not None
-            return [self._id_to_token(index) or "" for index in row["ids"].tolist()]
-
+        if len(tokens) < end - start:
+            left = iter(tokens)
+            tokens = [next(left) if real else self._pad_token for real in row["attention_mask"]]
         return Encoding(row, tokens, self.n_sequences)
 
     def _all(self) -> list[Encoding]:
