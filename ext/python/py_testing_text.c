@@ -53,12 +53,17 @@ static bool
 read_normalizer_step(struct txe_normalizer_step *step, PyObject *tuple)
 {
     static const char *const names[] = {
-        [TXE_NORM_BERT] = "BertNormalizer", [TXE_NORM_NFC] = "NFC",
-        [TXE_NORM_NFD] = "NFD",             [TXE_NORM_NFKC] = "NFKC",
-        [TXE_NORM_NFKD] = "NFKD",           [TXE_NORM_LOWERCASE] = "Lowercase",
+        [TXE_NORM_BERT] = "BertNormalizer",
+        [TXE_NORM_NFC] = "NFC",
+        [TXE_NORM_NFD] = "NFD",
+        [TXE_NORM_NFKC] = "NFKC",
+        [TXE_NORM_NFKD] = "NFKD",
+        [TXE_NORM_LOWERCASE] = "Lowercase",
         [TXE_NORM_STRIP_ACCENTS] = "StripAccents",
-        [TXE_NORM_STRIP] = "Strip",         [TXE_NORM_REPLACE] = "Replace",
-        [TXE_NORM_PREPEND] = "Prepend",     [TXE_NORM_PRECOMPILED] = "Precompiled",
+        [TXE_NORM_STRIP] = "Strip",
+        [TXE_NORM_REPLACE] = "Replace",
+        [TXE_NORM_PREPEND] = "Prepend",
+        [TXE_NORM_PRECOMPILED] = "Precompiled",
     };
     const char *name = NULL;
     PyObject *args[4] = {Py_False, Py_False, Py_False, Py_False};
@@ -209,7 +214,8 @@ text_run(PyObject *Py_UNUSED(module), PyObject *args)
     PyObject *spans = spans_array(&text);
     PyObject *cut = words_array(&words);
     if (spans != NULL && cut != NULL)
-        result = Py_BuildValue("(y#OO)", text.bytes, (Py_ssize_t)text.nbytes, spans, cut);
+        result =
+            Py_BuildValue("(y#OO)", text.bytes, (Py_ssize_t)text.nbytes, spans, cut);
     Py_XDECREF(spans);
     Py_XDECREF(cut);
 done:
@@ -248,9 +254,10 @@ text_graphemes(PyObject *Py_UNUSED(module), PyObject *arg)
 
 static PyMethodDef methods[] = {
     {"_text_run", text_run, METH_VARARGS,
-     PyDoc_STR("_text_run(normalizers, pre_tokenizers, text, spans=True, origin=0, "
-               "at_start=True, /)\n--\n\nFor tests: (bytes, spans [n, 2] or None, words "
-               "[w, 2]).")},
+     PyDoc_STR(
+         "_text_run(normalizers, pre_tokenizers, text, spans=True, origin=0, "
+         "at_start=True, /)\n--\n\nFor tests: (bytes, spans [n, 2] or None, words "
+         "[w, 2]).")},
     {"_text_utf8_valid", text_utf8_valid, METH_O,
      PyDoc_STR("_text_utf8_valid(data, /)\n--\n\nFor tests: txe_utf8_valid.")},
     {"_text_graphemes", text_graphemes, METH_O,

@@ -1,10 +1,11 @@
 /* SentencePiece's precompiled character map, used as the reference (`tokenizers` 0.23)
  * uses it.
  *
- * The map is a double-array trie over UTF-8 bytes whose values are offsets into a block of
- * NUL-terminated replacements.  A 32-bit unit of the trie holds, from the low end: its
- * label (8 bits), whether a value follows (1), whether the offset below counts in 256s (1)
- * and the offset to its children (22); a value unit holds the value (31 bits). */
+ * The map is a double-array trie over UTF-8 bytes whose values are offsets into a block
+ * of NUL-terminated replacements.  A 32-bit unit of the trie holds, from the low end:
+ * its label (8 bits), whether a value follows (1), whether the offset below counts in
+ * 256s (1) and the offset to its children (22); a value unit holds the value (31 bits).
+ */
 #include <string.h>
 
 #include "base/common.h"
@@ -40,10 +41,11 @@ txe_charsmap_new(struct txe_charsmap **out, const void *data, size_t nbytes,
                         nbytes);
     size_t trie_nbytes = read_u32(bytes);
     if (trie_nbytes == 0 || trie_nbytes % 4 != 0 || trie_nbytes > nbytes - 4)
-        return txe_fail(err, TXE_EVALUE,
-                        "precompiled_charsmap: a trie of %zu bytes, expected a multiple "
-                        "of 4 from 4 to the %zu that follow",
-                        trie_nbytes, nbytes - 4);
+        return txe_fail(
+            err, TXE_EVALUE,
+            "precompiled_charsmap: a trie of %zu bytes, expected a multiple "
+            "of 4 from 4 to the %zu that follow",
+            trie_nbytes, nbytes - 4);
     const char *values = (const char *)bytes + 4 + trie_nbytes;
     size_t nvalues = nbytes - 4 - trie_nbytes;
     if (!txe_utf8_valid(values, nvalues))
@@ -87,8 +89,8 @@ unit_offset(uint32_t unit)
     return (size_t)(unit >> 10) << ((unit & 1u << 9) >> 6);
 }
 
-/* Replacement of the shortest entry that key[0, nbytes) begins with: true and where it is
- * in map->values, or false.  What leads out of the map ends the search. */
+/* Replacement of the shortest entry that key[0, nbytes) begins with: true and where it
+ * is in map->values, or false.  What leads out of the map ends the search. */
 static bool
 find_shortest(const struct txe_charsmap *map, const char *key, size_t nbytes,
               size_t *start, size_t *end)
@@ -120,7 +122,8 @@ find_shortest(const struct txe_charsmap *map, const char *key, size_t nbytes,
     return false;
 }
 
-/* The last character written waits, because what vanishes after it is counted with it. */
+/* The last character written waits, because what vanishes after it is counted with it.
+ */
 struct state {
     struct txe_rewrite rewrite;
     bool waiting;

@@ -1,9 +1,9 @@
 /* The four Unicode normalisation forms, aligned as the reference aligns them.
  *
- * Characters are taken apart one by one; those of combining class 0 (starters) divide the
- * text into runs that are put in canonical order and, for the composed forms, joined to
- * the starter before them.  How many characters of the text each one written stands for
- * is carried along as `change` (rewrite.h). */
+ * Characters are taken apart one by one; those of combining class 0 (starters) divide
+ * the text into runs that are put in canonical order and, for the composed forms,
+ * joined to the starter before them.  How many characters of the text each one written
+ * stands for is carried along as `change` (rewrite.h). */
 #include <string.h>
 
 #include "base/common.h"
@@ -18,7 +18,7 @@ struct part {
 
 /* A starter (first, when there is one) and the marks after it. */
 struct run {
-    struct part *parts; /* [capacity]: inline_parts, or owned */
+    struct part *parts;  /* [capacity]: inline_parts, or owned */
     struct part *sorted; /* [capacity], owned with parts; NULL while they are inline */
     size_t count, capacity;
     struct part inline_parts[32];
@@ -80,7 +80,7 @@ run_sort(struct run *run)
     size_t place[257] = {0};
     for (size_t i = 0; i < run->count; i++)
         place[run->parts[i].class + 1]++;
-    for (size_t class = 1; class < TXE_LEN(place); class++)
+    for (size_t class = 1; class < TXE_LEN(place); class ++)
         place[class] += place[class - 1];
     for (size_t i = 0; i < run->count; i++)
         run->sorted[place[run->parts[i].class]++] = run->parts[i];
@@ -108,9 +108,8 @@ compose_run(struct form *form, struct txe_error *err)
     for (size_t i = 0; i < run->count; i++) {
         struct part part = run->parts[i];
         bool blocked = left != 0 && run->parts[left - 1].class >= part.class;
-        uint32_t joined = form->has_starter && !blocked
-                              ? txe_compose(form->starter.c, part.c)
-                              : 0;
+        uint32_t joined =
+            form->has_starter && !blocked ? txe_compose(form->starter.c, part.c) : 0;
         if (joined != 0) {
             form->starter.c = joined;
             form->starter.change += part.change - 1;

@@ -178,7 +178,8 @@ bert(const struct txe_normalizer_step *step, struct txe_text *text,
 }
 
 static txe_status
-prepend(struct txe_text *text, const char *content, size_t nbytes, struct txe_error *err)
+prepend(struct txe_text *text, const char *content, size_t nbytes,
+        struct txe_error *err)
 {
     if (text->nbytes == 0 || nbytes == 0)
         return TXE_OK;
@@ -238,8 +239,8 @@ replace(struct txe_text *text, const struct txe_normalizer_step *step,
         matched = 0;
         status = txe_rewrite_copy(&rewrite, i + 1 - npattern - rewrite.at, err);
         if (status == TXE_OK)
-            status = txe_rewrite_insert(&rewrite, step->content, step->content_nbytes, i,
-                                        err);
+            status = txe_rewrite_insert(&rewrite, step->content, step->content_nbytes,
+                                        i, err);
         rewrite.at = i + 1;
     }
     if (status == TXE_OK)

@@ -1,8 +1,8 @@
 /* Text being tokenized: UTF-8 bytes, and for every byte where it came from.
  *
- * Normalisers change the bytes; the alignment says which bytes of the original text each
- * byte stands for, so that offsets survive removals, expansions and reorderings exactly
- * as the reference (the `tokenizers` library 0.23) reports them. */
+ * Normalisers change the bytes; the alignment says which bytes of the original text
+ * each byte stands for, so that offsets survive removals, expansions and reorderings
+ * exactly as the reference (the `tokenizers` library 0.23) reports them. */
 #ifndef TXE_TEXT_NORMALIZE_H
 #define TXE_TEXT_NORMALIZE_H
 
@@ -39,8 +39,8 @@ txe_status txe_text_reserve(struct txe_text *text, size_t capacity,
 
 /* One normalisation step, by the name tokenizer.json gives it. */
 typedef enum {
-    TXE_NORM_BERT,          /* BertNormalizer: flags below */
-    TXE_NORM_NFC,           /* canonical composition */
+    TXE_NORM_BERT, /* BertNormalizer: flags below */
+    TXE_NORM_NFC,  /* canonical composition */
     TXE_NORM_NFD,
     TXE_NORM_NFKC,
     TXE_NORM_NFKD,
@@ -58,8 +58,8 @@ struct txe_normalizer_step {
     txe_normalizer_kind kind;
     bool clean_text, handle_chinese_chars, strip_accents, lowercase; /* BERT */
     bool left, right;                                                /* STRIP */
-    char *pattern, *content; /* owned, UTF-8, not NULL where the kind uses them; an empty
-                                pattern matches nothing */
+    char *pattern, *content; /* owned, UTF-8, not NULL where the kind uses them; an
+                                empty pattern matches nothing */
     size_t pattern_nbytes, content_nbytes;
     struct txe_charsmap *charsmap; /* owned */
 };
@@ -78,9 +78,10 @@ txe_status txe_normalize(const struct txe_normalizer *normalizer, struct txe_tex
 /* Frees what the steps own and zeroes *normalizer. */
 void txe_normalizer_free(struct txe_normalizer *normalizer);
 
-/* Parses SentencePiece's precompiled map (u32 little-endian trie size, double-array trie,
- * NUL-terminated replacement strings).  The bytes are copied.  TXE_EVALUE when sizes or
- * offsets do not fit; lookups then stay inside whatever the trie's units say. */
+/* Parses SentencePiece's precompiled map (u32 little-endian trie size, double-array
+ * trie, NUL-terminated replacement strings).  The bytes are copied.  TXE_EVALUE when
+ * sizes or offsets do not fit; lookups then stay inside whatever the trie's units say.
+ */
 txe_status txe_charsmap_new(struct txe_charsmap **out, const void *data, size_t nbytes,
                             struct txe_error *err);
 void txe_charsmap_free(struct txe_charsmap *map);

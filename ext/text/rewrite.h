@@ -1,5 +1,5 @@
-/* Writing a changed copy of a text, aligned as the reference aligns it.  Used inside text/
- * by the steps that cannot work in place. */
+/* Writing a changed copy of a text, aligned as the reference aligns it.  Used inside
+ * text/ by the steps that cannot work in place. */
 #ifndef TXE_TEXT_REWRITE_H
 #define TXE_TEXT_REWRITE_H
 
@@ -29,8 +29,8 @@ void txe_rewrite_skip(struct txe_rewrite *rewrite, size_t nchars);
 /* Writes the next `nbytes` of `from` (whole characters) unchanged. */
 txe_status txe_rewrite_copy(struct txe_rewrite *rewrite, size_t nbytes,
                             struct txe_error *err);
-/* Writes bytes[0, nbytes) all standing for what byte `like` of `from` stands for; does not
- * move on. */
+/* Writes bytes[0, nbytes) all standing for what byte `like` of `from` stands for; does
+ * not move on. */
 txe_status txe_rewrite_insert(struct txe_rewrite *rewrite, const char *bytes,
                               size_t nbytes, size_t like, struct txe_error *err);
 /* Puts the copy in the place of *text, which is what `from` points to. */

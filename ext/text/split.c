@@ -92,8 +92,8 @@ classify(const char *bytes, size_t *length)
                                     : OTHER;
 }
 
-/* GPT-2's pattern: contractions | ?letters | ?numbers | ?others | spaces, where a run of
- * spaces leaves its last one to what follows. */
+/* GPT-2's pattern: contractions | ?letters | ?numbers | ?others | spaces, where a run
+ * of spaces leaves its last one to what follows. */
 static txe_status
 cut_by_pattern(const char *bytes, struct txe_word word, struct txe_words *words,
                struct txe_error *err)
@@ -176,8 +176,8 @@ struct pass {
     bool at_start; /* the text begins the input */
 };
 
-/* Whether the word begins the input.  The reference goes by where an uncut text was found
- * and by what the first byte of a word stands for. */
+/* Whether the word begins the input.  The reference goes by where an uncut text was
+ * found and by what the first byte of a word stands for. */
 static bool
 begins_input(const struct pass *pass, struct txe_word word)
 {
@@ -242,8 +242,7 @@ rewrite_word(struct txe_rewrite *rewrite, const struct pass *pass,
     rewrite->at = word->start;
     while (status == TXE_OK && rewrite->at < word->end) {
         const char *space = find_space(pass, rewrite->at, word->end);
-        size_t stop =
-            space != NULL ? (size_t)(space - pass->text->bytes) : word->end;
+        size_t stop = space != NULL ? (size_t)(space - pass->text->bytes) : word->end;
         status = txe_rewrite_copy(rewrite, stop - rewrite->at, err);
         if (space != NULL && status == TXE_OK) {
             status =

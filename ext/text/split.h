@@ -22,7 +22,8 @@ struct txe_split_step {
     bool cut;              /* METASPACE: cut before each U+2581 */
 };
 
-/* A sequence of steps, each applied to every word the one before it left.  Immutable. */
+/* A sequence of steps, each applied to every word the one before it left.  Immutable.
+ */
 struct txe_splitter {
     struct txe_split_step steps[4];
     size_t nsteps;
@@ -39,13 +40,13 @@ struct txe_words {
 };
 void txe_words_free(struct txe_words *words);
 
-/* Whether the texts given to txe_split need spans even where offsets are not wanted: after
- * a cut, TXE_PREPEND_FIRST asks what a word's first byte stands for. */
+/* Whether the texts given to txe_split need spans even where offsets are not wanted:
+ * after a cut, TXE_PREPEND_FIRST asks what a word's first byte stands for. */
 bool txe_splitter_needs_spans(const struct txe_splitter *splitter);
 
-/* Cuts *text (which BYTE_LEVEL and METASPACE also change) and appends the words to *words.
- * `at_start`: the text begins the input (for TXE_PREPEND_FIRST).  The words' bytes are
- * disjoint and in order.  TXE_ENOMEM only. */
+/* Cuts *text (which BYTE_LEVEL and METASPACE also change) and appends the words to
+ * *words. `at_start`: the text begins the input (for TXE_PREPEND_FIRST).  The words'
+ * bytes are disjoint and in order.  TXE_ENOMEM only. */
 txe_status txe_split(const struct txe_splitter *splitter, struct txe_text *text,
                      bool at_start, struct txe_words *words, struct txe_error *err);
 

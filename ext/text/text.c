@@ -72,7 +72,8 @@ txe_text_assign(struct txe_text *text, const char *bytes, size_t nbytes, size_t 
         return TXE_OK;
     for (size_t i = 0; i < nbytes;) {
         size_t length = txe_utf8_length(bytes[i]);
-        struct txe_span span = {(uint32_t)(origin + i), (uint32_t)(origin + i + length)};
+        struct txe_span span = {(uint32_t)(origin + i),
+                                (uint32_t)(origin + i + length)};
         for (size_t stop = TXE_MIN(i + length, nbytes); i < stop; i++)
             text->spans[i] = span;
     }

@@ -233,10 +233,9 @@ txe_decompose(uint32_t c, bool compatibility, uint32_t out[TXE_MAX_DECOMPOSITION
     out[0] = c;
     if (c < 0x80)
         return 1;
-    bool known = compatibility ? in_ranges(c, compatibility_ranges,
-                                           TXE_LEN(compatibility_ranges))
-                               : in_ranges(c, canonical_ranges,
-                                           TXE_LEN(canonical_ranges));
+    bool known = compatibility
+                     ? in_ranges(c, compatibility_ranges, TXE_LEN(compatibility_ranges))
+                     : in_ranges(c, canonical_ranges, TXE_LEN(canonical_ranges));
     if (!known)
         return 1;
     utf8proc_int32_t parts[TXE_MAX_DECOMPOSITION];
@@ -291,8 +290,8 @@ txe_grapheme_length(const char *bytes, size_t nbytes)
 {
     /* What stands before, as far as the rules of UAX #29 look back. */
     enum { NOTHING, BASE, READY };
-    int emoji = NOTHING;  /* BASE: pictograph Extend*, READY: and then a joiner */
-    int indic = NOTHING;  /* BASE: consonant (extend | linker)*, READY: with a linker */
+    int emoji = NOTHING; /* BASE: pictograph Extend*, READY: and then a joiner */
+    int indic = NOTHING; /* BASE: consonant (extend | linker)*, READY: with a linker */
     bool regional = false; /* an odd number of regional indicators */
     uint32_t previous = 0, before = GRAPHEME_OTHER;
     size_t at = 0;
@@ -339,8 +338,8 @@ txe_grapheme_length(const char *bytes, size_t nbytes)
         regional = class == GRAPHEME_REGIONAL && !regional;
         /* What follows a syllable may follow the last letter in it. */
         if (class == GRAPHEME_HANGUL_SYLLABLE)
-            class = (c - HANGUL_S) % HANGUL_NT == 0 ? GRAPHEME_HANGUL_V
-                                                    : GRAPHEME_HANGUL_T;
+            class =
+                (c - HANGUL_S) % HANGUL_NT == 0 ? GRAPHEME_HANGUL_V : GRAPHEME_HANGUL_T;
         previous = c;
         before = class;
         at += length;
