@@ -48,7 +48,7 @@ FUZZ_RUNS ?= 100000
 
 asan: .venv-asan/.installed ## tests and fuzzers under AddressSanitizer and UBSan
 	cd tests && $(ASAN_RUN) PYTXENC_TEST_INSTALLED=1 \
-		../.venv-asan/bin/pytest -c ../pyproject.toml --rootdir=.. -m "not slow" -x -q .
+		../.venv-asan/bin/pytest -c ../pyproject.toml --rootdir=.. -m "not slow" -q .
 	for fuzzer in tests/fuzz/fuzz_*.py; do \
 		$(ASAN_RUN) .venv-asan/bin/python $$fuzzer --runs $(FUZZ_RUNS); \
 	done

@@ -158,7 +158,7 @@ def test_pytorch_model_bin(tmp_path, family, zipped):
         _use_new_zipfile_serialization=zipped,
     )
     assert_same(theirs, getattr(modeling, f"{family}ForMaskedLM").from_pretrained(tmp_path))
-    with pytest.raises(OSError, match=r"no any of model\.safetensors"):
+    with pytest.raises(OSError, match=r"no model\.safetensors"):
         getattr(modeling, f"{family}ForMaskedLM").from_pretrained(tmp_path, use_safetensors=True)
 
 
