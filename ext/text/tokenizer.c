@@ -332,6 +332,17 @@ encode_input(const struct txe_tokenizer *tokenizer,
     return TXE_OK;
 }
 
+/* Whether ids depend on where a piece of text begins in the original. */
+static bool
+prepends_first(const struct txe_splitter *splitter)
+{
+    for (size_t i = 0; i < splitter->nsteps; i++)
+        if (splitter->steps[i].kind == TXE_SPLIT_METASPACE &&
+            splitter->steps[i].prepend == TXE_PREPEND_FIRST)
+            return true;
+    return false;
+}
+
 /* The first call with a workspace decides what it has room for. */
 static txe_status
 prepare(struct txe_workspace *workspace, const struct txe_tokenizer *tokenizer,
@@ -339,8 +350,7 @@ prepare(struct txe_workspace *workspace, const struct txe_tokenizer *tokenizer,
 {
     if (workspace->text.bytes != NULL)
         return TXE_OK;
-    bool with_spans =
-        rows->with_offsets || txe_splitter_needs_spans(&tokenizer->core->splitter);
+    bool with_spans = rows->with_offsets || prepends_first(&tokenizer->core->splitter);
     for (size_t i = 0; i < 2; i++) {
         workspace->tokens[i].with_spans = rows->with_offsets;
         workspace->tokens[i].with_words = rows->with_words;
