@@ -23,6 +23,7 @@ from .. import _core
 
 SPACE = "▁"
 _UNKNOWN_PENALTY = 10.0  # how much worse than the worst piece an unknown character is
+_USER_DEFINED_BONUS = 0.1  # score of a user-defined piece for each byte after the first
 _COMMA_PENALTY = 100.0  # what tokenizer.json files take off the scores of "9," and the like
 
 Char = tuple[str, int, int]  # a character and what it stands for: text[start:end]
@@ -99,7 +100,8 @@ class OriginalRules:
         if not normal:
             raise ValueError("original_rules needs a vocabulary with scores of its pieces")
         self._unknown_score = _single(min(normal.values()) - _UNKNOWN_PENALTY)
-        pieces = normal | dict.fromkeys(self._user_defined, 0.0)
+        bonus = {p: _USER_DEFINED_BONUS * (len(p.encode()) - 1) for p in self._user_defined}
+        pieces = normal | bonus
         self._trie: dict[Any, Any] = {}
         for piece, score in pieces.items():
             node = self._trie
@@ -193,24 +195,25 @@ class OriginalRules:
             way = ways[start]
             assert way is not None
             single = False
-            node, end = self._trie, start
-            while end < len(chars) and (node := node.get(chars[end][0])) is not None:
-                end += 1
+            node: Any = self._trie
+            for end in range(start + 1, len(chars) + 1):
+                node = node.get(chars[end - 1][0])
+                if node is None:
+                    break
                 if None in node:
                     single = single or end == start + 1
                     _offer(ways, end, node[None] + way[0], start, False)
             if not single:
                 _offer(ways, start + 1, self._unknown_score + way[0], start, True)
-        pieces: list[Piece] = []
+        bounds: list[tuple[int, int]] = []
         position, before_unknown = len(chars), False
         while position > 0:
             way = ways[position]
             assert way is not None
             _, start, unknown = way
-            piece = chars[start:position]
-            pieces.append(piece + pieces.pop() if unknown and before_unknown else piece)
+            bounds.append((start, bounds.pop()[1] if unknown and before_unknown else position))
             position, before_unknown = start, unknown
-        return pieces[::-1]
+        return [chars[start:end] for start, end in reversed(bounds)]
 
 
 def _without_penalty(piece: str, score: float) -> float:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import logging
-import operator
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,15 +11,13 @@ import numpy as np
 
 from .. import _core
 from ..arguments import unknown_keyword
-from ..tensor import is_tensor, to_numpy
 from .added_tokens import AddedToken, merge_added_tokens
 from .calls import Calls, check_side
+from .decoding import Decoding, as_lists
 from .files import to_json, write_atomically
 from .loading import CONFIG_FILE, TOKENIZER_FILE, load_arguments
 from .special_tokens import NAMED_TOKENS, check_token
 from .templates import template_items
-
-logger = logging.getLogger("pytxenc")
 
 Self = TypeVar("Self", bound="PreTrainedTokenizerBase")
 
@@ -82,7 +77,7 @@ _GONE = {
 }
 
 
-class PreTrainedTokenizerBase(Calls):
+class PreTrainedTokenizerBase(Calls, Decoding):
     """Base class of the tokenizers; use RobertaTokenizer, AlbertTokenizer or BertTokenizer.
 
     A tokenizer may be called from several threads at once: calls change nothing, and padding
@@ -301,103 +296,6 @@ class PreTrainedTokenizerBase(Calls):
                 tokens.append(AddedToken(token, special=special_tokens))
         return self._add(tokens)
 
-    def _token_to_id(self, token: str) -> int | None:
-        return self._core.token_to_id(token)
-
-    def convert_tokens_to_ids(self, tokens: Any) -> Any:
-        """The id of a token or the ids of several; the unknown token's for others."""
-        if tokens is None:
-            return None
-        if isinstance(tokens, (str, AddedToken)):
-            index = self._token_to_id(str(tokens))
-            return self._unk_id() if index is None else index
-        return [self.convert_tokens_to_ids(token) for token in tokens]
-
-    def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
-        """The token of an id or the tokens of several; None where no token has the id."""
-        ids = _as_lists(ids)
-        if not isinstance(ids, list):
-            return self._id_to_token(ids)
-        skip = set(self.all_special_ids) if skip_special_tokens else set()
-        return [self._id_to_token(index) for index in ids if index not in skip]
-
-    def _id_to_token(self, index: Any) -> str | None:
-        index = operator.index(index)
-        return self._core.id_to_token(index) if 0 <= index < 2**31 else None
-
-    # ---- text out of tokens ----
-
-    def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
-        """Text of token strings."""
-        return self._core.decode_tokens(list(tokens))
-
-    def decode(
-        self,
-        token_ids: Any,
-        skip_special_tokens: bool = False,
-        clean_up_tokenization_spaces: bool | None = None,
-    ) -> Any:
-        """Text of ids; for a batch of rows of ids (2-D) a list of texts.
-
-        Takes an int, lists, arrays, tensors, or what a call returned.  Ids outside the
-        vocabulary add nothing.  `clean_up_tokenization_spaces` removes the space before
-        punctuation; the tokenizer's own setting by default.
-        """
-        if isinstance(token_ids, Mapping):
-            token_ids = token_ids["input_ids"]
-        ids = _as_lists(token_ids)
-        clean = clean_up_tokenization_spaces
-        if clean is None:
-            clean = self.clean_up_tokenization_spaces
-        decode = functools.partial(self._decode, skip=bool(skip_special_tokens), clean=bool(clean))
-        if not isinstance(ids, list):
-            return decode([ids])
-        if ids and isinstance(ids[0], list):
-            return [decode(row) for row in ids]
-        return decode(ids)
-
-    def batch_decode(
-        self,
-        sequences: Any,
-        skip_special_tokens: bool = False,
-        clean_up_tokenization_spaces: bool | None = None,
-    ) -> list[str]:
-        """`decode`, always as a list."""
-        if isinstance(sequences, (list, tuple)) and not sequences:
-            return []
-        text = self.decode(sequences, skip_special_tokens, clean_up_tokenization_spaces)
-        return [text] if isinstance(text, str) else text
-
-    def _decode(self, ids: list[Any], skip: bool, clean: bool) -> str:
-        for position, index in enumerate(ids):
-            if isinstance(index, bool) or not hasattr(index, "__index__"):
-                raise TypeError(f"decode() takes integer ids, but item {position} is {index!r:.80}")
-            if index < 0:
-                raise ValueError(
-                    f"decode() was given the negative id {index} (item {position}); labels use"
-                    " such values for positions without one: replace them first"
-                )
-        text = self._core.decode([i for i in ids if i < 2**31], skip)
-        if clean and self._spec["model"]["type"] == "BPE" and not self._clean_up_anyway:
-            if "clean up" not in self._warned:
-                self._warned.add("clean up")
-                logger.warning(
-                    "clean_up_tokenization_spaces is ignored: %s decodes to the very text",
-                    type(self).__name__,
-                )
-            return text
-        return self.clean_up_tokenization(text) if clean else text
-
-    @staticmethod
-    def clean_up_tokenization(text: str) -> str:
-        """Remove the space before punctuation and English contractions."""
-        for mark in (" .", " ?", " !", " ,"):
-            text = text.replace(mark, mark[1:])
-        text = text.replace(" ' ", "'")
-        for ending in (" n't", " 'm", " 's", " 've", " 're"):
-            text = text.replace(ending, ending[1:])
-        return text
-
     # ---- special tokens around ids ----
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
@@ -455,7 +353,7 @@ class PreTrainedTokenizerBase(Calls):
                 " must not be given"
             )
         special = set(self.all_special_ids)
-        return [int(index in special) for index in _as_lists(token_ids_0)]
+        return [int(index in special) for index in as_lists(token_ids_0)]
 
     # ---- files ----
 
@@ -631,14 +529,3 @@ class PreTrainedTokenizerBase(Calls):
             f" special_tokens={self.special_tokens_map},"
             f" added_tokens_decoder={{{added}{chr(10) if added else ''}}})"
         )
-
-
-def _as_lists(value: Any) -> Any:
-    """Arrays and tensors, alone or inside lists, as Python numbers and lists."""
-    if is_tensor(value) or isinstance(value, (np.ndarray, np.generic)):
-        return to_numpy(value).tolist()
-    if isinstance(value, (list, tuple, range)):
-        return [_as_lists(v) for v in value]
-    if isinstance(value, (str, bytes)) or value is None or not hasattr(value, "__index__"):
-        raise TypeError(f"expected an id, a list or an array of ids, not {value!r:.80}")
-    return value
