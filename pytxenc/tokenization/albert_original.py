@@ -345,6 +345,8 @@ class OriginalTokenizer:
             seconds = [cut(index, text) for index, text in enumerate(pairs)]
         wanted = set(fields)
         located = wanted & {"offsets", "word_ids"}
+        named = "tokens" in wanted
+        wanted.discard("tokens")
         arrays = self._assemble.encode_batch(
             [text.ids for text in firsts],
             None if seconds is None else [text.ids for text in seconds],
@@ -355,11 +357,15 @@ class OriginalTokenizer:
         if located:
             sides = [firsts] if seconds is None else [firsts, seconds]
             _locate(arrays, sides, located)
-        return {
+        result: dict[str, Any] = {
             name: array
             for name, array in arrays.items()
             if name in ("ids", "rows", "sample") or name in wanted
         }
+        if named:
+            tokens = self._plain.id_to_token
+            result["tokens"] = [tokens(index) or "" for index in arrays["ids"].tolist()]
+        return result
 
     def _cut(self, index: int, text: Any, pretokenized: bool, finder: _Finder) -> _Cut:
         cut = _Cut([], [], [])
