@@ -100,8 +100,13 @@ read_choice(const char *text, const char *const *choices, int count, const char 
 }
 
 static int
-read_size(Py_ssize_t value, size_t *out, const char *what)
+read_size(PyObject *object, size_t *out, const char *what)
 {
+    if (object == NULL)
+        return 0;
+    Py_ssize_t value = PyNumber_AsSsize_t(object, PyExc_ValueError);
+    if (value == -1 && PyErr_Occurred())
+        return -1;
     if (value < 0) {
         PyErr_Format(PyExc_ValueError, "encode_batch: %s must not be negative: %zd", what,
                      value);
@@ -152,8 +157,8 @@ encode_batch(PyObject *self, PyObject *args, PyObject *kwargs)
     PyObject *texts, *pairs = Py_None, *fields = NULL;
     int pretokenized = 0, add_special = 1, split_special = 0, overflow = 0;
     const char *truncation = NULL, *side = "right";
-    Py_ssize_t max_length = 0, stride = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O$ppznnspOp:encode_batch", names,
+    PyObject *max_length = NULL, *stride = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O$ppzOOspOp:encode_batch", names,
                                      &texts, &pairs, &pretokenized, &add_special,
                                      &truncation, &max_length, &stride, &side,
                                      &split_special, &fields, &overflow))

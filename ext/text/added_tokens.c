@@ -278,6 +278,10 @@ txe_added_find(const struct txe_added *added, bool normalized, bool skip_special
             continue;
         if (token->single_word && !is_single_word(text, nbytes, at, end))
             continue;
+        /* White space that the last token took is taken: what lies in it is no match,
+         * and only a token that may do without it reaches into it. */
+        if (end <= done || (at < done && !token->lstrip))
+            continue;
         size_t start = token->lstrip ? skip_space_left(text, at, done) : at;
         if (token->rstrip)
             end = skip_space_right(text, nbytes, end);

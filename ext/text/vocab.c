@@ -20,28 +20,44 @@ find_slot(const struct txe_vocab *vocab, const char *bytes, size_t nbytes)
     return slot;
 }
 
+static size_t
+find_id_slot(const struct txe_vocab *vocab, uint32_t id)
+{
+    size_t mask = vocab->nslots - 1;
+    size_t slot = (size_t)txe_hash_mix(vocab->seed ^ id) & mask;
+    while (vocab->by_id[slot] != 0 && vocab->entries[vocab->by_id[slot] - 1].id != id)
+        slot = (slot + 1) & mask;
+    return slot;
+}
+
 static txe_status
 grow_slots(struct txe_vocab *vocab, struct txe_error *err)
 {
     struct txe_vocab bigger = *vocab;
     bigger.nslots = txe_hash_slots(2 * (vocab->count + 1));
     bigger.slots = txe_calloc(bigger.nslots, sizeof *bigger.slots);
-    if (bigger.slots == NULL)
+    bigger.by_id = txe_calloc(bigger.nslots, sizeof *bigger.by_id);
+    if (bigger.slots == NULL || bigger.by_id == NULL) {
+        free(bigger.slots);
+        free(bigger.by_id);
         return txe_fail_nomem(err, bigger.nslots * sizeof *bigger.slots);
+    }
     bigger.seed = txe_hash_mix((uint64_t)(uintptr_t)bigger.slots);
     for (size_t i = 0; i < vocab->count; i++) {
         const struct txe_vocab_entry *entry = &vocab->entries[i];
         size_t slot =
             find_slot(&bigger, vocab->bytes + entry->start, entry->nbytes);
         bigger.slots[slot] = (uint32_t)i + 1; /* a repeated string: the last counts */
+        bigger.by_id[find_id_slot(&bigger, entry->id)] = (uint32_t)i + 1;
     }
     free(vocab->slots);
+    free(vocab->by_id);
     *vocab = bigger;
     return TXE_OK;
 }
 
 static txe_status
-grow_storage(struct txe_vocab *vocab, size_t nbytes, uint32_t id, struct txe_error *err)
+grow_storage(struct txe_vocab *vocab, size_t nbytes, struct txe_error *err)
 {
     size_t need;
     if (!txe_add_size(vocab->nbytes, nbytes, &need))
@@ -62,15 +78,6 @@ grow_storage(struct txe_vocab *vocab, size_t nbytes, uint32_t id, struct txe_err
             return txe_fail_nomem(err, capacity * sizeof *entries);
         vocab->entries = entries;
         vocab->capacity = capacity;
-    }
-    if (id >= vocab->nids) {
-        size_t nids = TXE_MIN((size_t)id + id / 2 + 16, (size_t)TXE_VOCAB_MAX_IDS);
-        uint32_t *by_id = txe_realloc(vocab->by_id, nids, sizeof *by_id);
-        if (by_id == NULL)
-            return txe_fail_nomem(err, nids * sizeof *by_id);
-        memset(by_id + vocab->nids, 0, (nids - vocab->nids) * sizeof *by_id);
-        vocab->by_id = by_id;
-        vocab->nids = nids;
     }
     return TXE_OK;
 }
@@ -96,16 +103,16 @@ txe_vocab_add(struct txe_vocab *vocab, const char *bytes, size_t nbytes, uint32_
     if (vocab->slots[slot] != 0 && !replace)
         return txe_fail(err, TXE_EVALUE, "'%.*s' is there twice",
                         (int)TXE_MIN(nbytes, 80), bytes);
-    if (grow_storage(vocab, nbytes, id, err) != TXE_OK)
+    if (grow_storage(vocab, nbytes, err) != TXE_OK)
         return err->status;
     if (nbytes != 0)
         memcpy(vocab->bytes + vocab->nbytes, bytes, nbytes);
+    size_t id_slot = find_id_slot(vocab, id);
     vocab->entries[vocab->count] =
         (struct txe_vocab_entry){vocab->nbytes, (uint32_t)nbytes, id};
     vocab->nbytes += nbytes;
     vocab->count++;
-    vocab->slots[slot] = (uint32_t)vocab->count;
-    vocab->by_id[id] = (uint32_t)vocab->count;
+    vocab->slots[slot] = vocab->by_id[id_slot] = (uint32_t)vocab->count;
     return TXE_OK;
 }
 
@@ -121,9 +128,10 @@ txe_vocab_find(const struct txe_vocab *vocab, const char *bytes, size_t nbytes)
 const struct txe_vocab_entry *
 txe_vocab_at(const struct txe_vocab *vocab, uint32_t id)
 {
-    if (id >= vocab->nids || vocab->by_id[id] == 0)
+    if (vocab->nslots == 0)
         return NULL;
-    return &vocab->entries[vocab->by_id[id] - 1];
+    uint32_t found = vocab->by_id[find_id_slot(vocab, id)];
+    return found != 0 ? &vocab->entries[found - 1] : NULL;
 }
 
 void

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-/* Ids are below this, which bounds the table from ids to strings. */
+/* Ids are below this. */
 #define TXE_VOCAB_MAX_IDS ((uint32_t)1 << 27)
 
 struct txe_vocab_entry {
@@ -26,8 +26,7 @@ struct txe_vocab {
     size_t count, capacity;
     uint32_t *slots; /* [nslots], open addressing: index of the entry + 1, or 0 */
     size_t nslots;
-    uint32_t *by_id; /* [nids]: index of the entry + 1, or 0 */
-    size_t nids;
+    uint32_t *by_id; /* [nslots], the same by id: a file may have few ids far apart */
     uint64_t seed;
 };
 

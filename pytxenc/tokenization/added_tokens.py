@@ -125,6 +125,7 @@ def merge_added_tokens(
     """
     merged = dict(added)
     ids = {token.content: index for index, token in merged.items()}
+    next_id = max(first_new, max(merged, default=-1) + 1)
     count = 0
     for token in new:
         if not token.content:
@@ -135,7 +136,8 @@ def merge_added_tokens(
         elif merged[index] == token:
             continue
         if index is None:
-            index = max(first_new, max(merged, default=-1) + 1)
+            index = next_id
+        next_id = max(next_id, index + 1)
         ids[token.content] = index
         merged[index] = token.copy()
         count += 1

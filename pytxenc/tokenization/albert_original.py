@@ -91,25 +91,18 @@ class OriginalRules:
     ) -> None:
         hidden = set(special)
         self._ids = {piece: index for index, (piece, _) in enumerate(scores)}
-        self._user_defined = {p for p, score in scores if score == 0 and p not in hidden}
+        user_defined = [p for p, score in scores if score == 0 and p and p not in hidden]
         normal = {
             piece: _single(_without_penalty(piece, score))
             for piece, score in scores
-            if piece not in hidden and score != 0
+            if piece and piece not in hidden and score != 0
         }
         if not normal:
             raise ValueError("original_rules needs a vocabulary with scores of its pieces")
         self._unknown_score = _single(min(normal.values()) - _UNKNOWN_PENALTY)
-        bonus = {p: _USER_DEFINED_BONUS * (len(p.encode()) - 1) for p in self._user_defined}
-        pieces = normal | bonus
-        self._trie: dict[Any, Any] = {}
-        for piece, score in pieces.items():
-            node = self._trie
-            for char in piece:
-                node = node.setdefault(char, {})
-            node[None] = score
-        by_length = sorted(self._user_defined, key=len, reverse=True)
-        self._symbols = re.compile("|".join(map(re.escape, by_length)) or r"(?!)")
+        bonus = {p: _USER_DEFINED_BONUS * (len(p.encode()) - 1) for p in user_defined}
+        self._trie = _trie(normal | bonus)
+        self._symbols = _trie(bonus)
         self._charsmap = None if charsmap is None else CharsMap(charsmap)
         self._lower = do_lower_case
         self._keep_accents = keep_accents
@@ -164,10 +157,10 @@ class OriginalRules:
         index = position = 0  # in characters and in bytes
         after_space = True
         while index < len(chars):
-            symbol = self._symbols.match(text, index)
+            symbol = _longest(self._symbols, text, index)
             mapped = None
-            if symbol is not None:
-                replacement, count = symbol.group(), len(symbol.group())
+            if symbol:
+                replacement, count = text[index : index + symbol], symbol
             elif self._charsmap is not None and (mapped := self._charsmap.longest(data, position)):
                 replacement, count = mapped[0], len(data[position : position + mapped[1]].decode())
             else:
@@ -214,6 +207,29 @@ class OriginalRules:
             bounds.append((start, bounds.pop()[1] if unknown and before_unknown else position))
             position, before_unknown = start, unknown
         return [chars[start:end] for start, end in reversed(bounds)]
+
+
+def _trie(pieces: Mapping[str, float]) -> dict[Any, Any]:
+    """Nested dicts by character, a piece's score under None."""
+    trie: dict[Any, Any] = {}
+    for piece, score in pieces.items():
+        node = trie
+        for char in piece:
+            node = node.setdefault(char, {})
+        node[None] = score
+    return trie
+
+
+def _longest(trie: dict[Any, Any], text: str, start: int) -> int:
+    """Length of the longest piece at `start`, 0 when there is none."""
+    length, node = 0, trie
+    for end in range(start, len(text)):
+        node = node.get(text[end])
+        if node is None:
+            break
+        if None in node:
+            length = end + 1 - start
+    return length
 
 
 def _without_penalty(piece: str, score: float) -> float:
@@ -290,13 +306,13 @@ class OriginalTokenizer:
         self._unk_id = unk_id
         self._added = list(added)
         self._post_processor = post_processor
-        count = max([plain.get_vocab_size(False), *(token["id"] + 1 for token in added)])
+        ids = [*range(plain.get_vocab_size(False)), *(token["id"] for token in added)]
         model = {
             "type": "WordPiece",
             "unk_token": "0",
             "continuing_subword_prefix": "##",
             "max_input_chars_per_word": 20,
-            "vocab": {str(index): index for index in range(count)},
+            "vocab": {str(index): index for index in ids},
         }
         self._assemble = _core.Tokenizer(
             {
@@ -400,29 +416,25 @@ class OriginalTokenizer:
 
 
 class _Finder:
-    """Finds added tokens in a text, the longest first where several begin."""
+    """Finds added tokens in a text as it stands, the longest where several begin.
+
+    A tokenizer for which all other text is one unknown word does it.
+    """
 
     def __init__(self, tokens: Sequence[Mapping[str, Any]]) -> None:
-        self._tokens = sorted(tokens, key=lambda token: len(token["content"]), reverse=True)
-        ways = []
-        for token in self._tokens:
-            way = re.escape(token["content"])
-            ways.append(rf"((?<!\w){way}(?!\w))" if token["single_word"] else f"({way})")
-        self._pattern = re.compile("|".join(ways) or r"(?!)")
+        self._ids = [token["id"] for token in tokens]
+        raw = [{**token, "normalized": False} for token in tokens]
+        model = {"type": "WordLevel", "unk_token": "", "vocab": {"": 0}}
+        self._core = _core.Tokenizer({"model": model, "added_tokens": raw})
 
     def find(self, text: str) -> Iterable[tuple[int, int, int]]:
         """(id, start, end) of every match, with the white space that belongs to it."""
-        after = 0
-        for match in self._pattern.finditer(text):
-            assert match.lastindex is not None
-            token = self._tokens[match.lastindex - 1]
-            start, end = match.span()
-            if token["lstrip"]:
-                start = after + len(text[after:start].rstrip())
-            if token["rstrip"]:
-                end = len(text) - len(text[end:].lstrip())
-            yield token["id"], start, end
-            after = end
+        found = self._core.encode_batch([text], fields=["offsets"])
+        for number, (start, end) in zip(
+            found["ids"].tolist(), found["offsets"].tolist(), strict=True
+        ):
+            if number != 0:
+                yield self._ids[number - 1], start, end
 
 
 def _locate(

@@ -22,6 +22,7 @@ from .special_tokens import SpecialTokens
 logger = logging.getLogger("pytxenc")
 
 LARGE_INTEGER = int(1e20)  # a model_max_length above this stands for "none"
+_MORE_THAN_ANY = 2**62  # tokens, more than a text can have
 
 _PADDING = {False: None, None: None, "do_not_pad": None, True: "longest"}
 _TRUNCATION = {False: None, None: None, "do_not_truncate": None, True: "longest_first"}
@@ -49,7 +50,7 @@ def _check_count(name: str, value: Any) -> int:
         raise TypeError(f"{name} must be an integer, not {value!r}")
     if value < 0:
         raise ValueError(f"{name} must not be negative, got {value}")
-    return int(value)
+    return min(int(value), _MORE_THAN_ANY)
 
 
 @dataclasses.dataclass(slots=True)
@@ -325,7 +326,7 @@ class Calls(SpecialTokens):
             )
         if max_length is None and (padding == "max_length" or truncation is not None):
             if self.model_max_length <= LARGE_INTEGER:
-                max_length = self.model_max_length
+                max_length = min(self.model_max_length, _MORE_THAN_ANY)
             else:
                 padding = None if padding == "max_length" else padding
                 truncation = None

@@ -20,6 +20,8 @@ FIELD_FILL = {
     "sequence_ids": -1,
 }
 
+_MAX_WIDTH = 2**40  # more than any memory holds; sizes in bytes still fit in 64 bits
+
 
 class Padding:
     """How rows are widened: to `width` tokens or the longest row's, up to a multiple."""
@@ -48,6 +50,8 @@ class Padding:
             width = int(lengths.max(initial=0))
         if self.multiple:
             width += -width % self.multiple
+        if width > _MAX_WIDTH:
+            raise ValueError(f"rows cannot be padded to {width} tokens: at most {_MAX_WIDTH}")
         return np.maximum(lengths, width)
 
 

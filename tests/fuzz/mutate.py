@@ -1,11 +1,14 @@
 """What the fuzzers share: ways to damage a file, and the loop that runs them."""
 
 import argparse
+import copy
+import linecache
 import os
 import random
 import re
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 NUMBER = re.compile(rb"-?\d+")
 BOUNDARIES = [0, 1, 2, 3, 7, 8, 127, 128, 255, 256, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**32]
@@ -76,6 +79,54 @@ def swap_tokens(rng: random.Random, data: bytes) -> bytes:
     return data[: a.start()] + b[0] + data[a.end() : b.start()] + a[0] + data[b.end() :]
 
 
+ODD_VALUES = [None, True, False, "", "a", " ", "\ud800", "\0", "x" * 300, 0.5, -0.0, 1e308]
+ODD_VALUES += [float("nan"), float("inf"), [], {}, [[]], [None], {"": None}, {"id": 0}]
+
+
+def _places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """(container, key) of everything inside a tree of dicts and lists."""
+    keys = value if isinstance(value, dict) else range(len(value))
+    for key in keys:
+        found.append((value, key))
+        if isinstance(value[key], (dict, list)) and value[key]:
+            _places(value[key], found)
+    return found
+
+
+def edit_tree(rng: random.Random, value: Any) -> Any:
+    """Change one place of a tree of dicts and lists, which is changed itself."""
+    places = _places(value, [])
+    if not places:
+        return value
+    # Small parts rarely stand in long vocabularies: choose a container first.
+    containers = {id(container): container for container, _ in places}
+    container = rng.choice(list(containers.values()))
+    key = rng.choice(list(container) if isinstance(container, dict) else range(len(container)))
+    old = container[key]
+    way = rng.randrange(8)
+    if way == 0:
+        del container[key]
+    elif way == 1:  # something of another place, shared with it
+        other, other_key = rng.choice(places)
+        container[key] = copy.deepcopy(other[other_key])
+    elif way == 2 and isinstance(old, (int, float)) and not isinstance(old, bool):
+        container[key] = rng.choice((old + 1, old - 1, -old, rng.choice(BOUNDARIES)))
+    elif way == 3 and isinstance(old, str):
+        at = rng.randrange(len(old) + 1)
+        odd = rng.choice(("", " ", "\0", "\u0301", "\u4e2d", "\ud800", "a" * 300, "[", "<mask>"))
+        container[key] = old[:at] + odd + old[at + rng.randrange(2) :]
+    elif way == 4 and isinstance(container, dict):  # under another name
+        name = rng.choice([*container, str(key) + " ", "", "id", "type", "content"])
+        container[name] = container.pop(key)
+    elif way == 4:
+        container.insert(rng.randrange(len(container) + 1), old)
+    elif way == 5:
+        container[key] = rng.choice(([old], {"a": old}, str(old)))
+    else:
+        container[key] = copy.deepcopy(rng.choice((*ODD_VALUES, rng.choice(BOUNDARIES))))
+    return value
+
+
 RAW = (flip_bits, set_bytes, truncate, extend, splice)
 JSON = (flip_bits, set_bytes, truncate, splice, *([edit_number, swap_tokens] * 3))
 
@@ -84,6 +135,19 @@ def mutate(rng: random.Random, data: bytes, ways: Sequence[Callable]) -> bytes:
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         data = rng.choice(ways)(rng, data)
     return data
+
+
+def require_ours(error: BaseException) -> None:
+    """Raise what Python itself raised inside the package because nothing had checked."""
+    trace = error.__traceback__
+    assert trace is not None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    file = trace.tb_frame.f_code.co_filename
+    line = linecache.getline(file, trace.tb_lineno)
+    checked = line.lstrip().startswith("raise ") or "core" in line or isinstance(error, OSError)
+    if not checked or not str(error) or isinstance(error, UnicodeError):
+        raise AssertionError(f"{file}:{trace.tb_lineno}: {line.strip()}") from error
 
 
 def memory_file(data: bytes) -> tuple[int, str]:
