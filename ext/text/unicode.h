@@ -19,8 +19,7 @@ uint32_t txe_utf8_decode(const char *bytes, size_t *nbytes);
 /* Encodes a code point (not a surrogate) into out[4]; returns its length (1-4). */
 size_t txe_utf8_encode(uint32_t c, char *out);
 
-/* True when bytes[0, nbytes) is well-formed UTF-8 (no surrogates, no overlong forms).
- */
+/* True when bytes[0, nbytes) is well-formed UTF-8: no surrogates, no overlong forms. */
 bool txe_utf8_valid(const char *bytes, size_t nbytes);
 
 bool txe_is_whitespace(uint32_t c);   /* White_Space, as Rust's char::is_whitespace */
