@@ -406,7 +406,7 @@ class PreTrainedTokenizerBase(Calls, Decoding):
     def _accepted(cls, config: dict[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The part of a saved configuration that is arguments; the rest is kept to be saved."""
         own = [
-            inspect.signature(parent.__init__).parameters
+            inspect.signature(vars(parent)["__init__"]).parameters
             for parent in cls.__mro__
             if "__init__" in vars(parent) and parent is not object
         ]
