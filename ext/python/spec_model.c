@@ -269,12 +269,31 @@ read_unigram(struct txe_model *model, PyObject *spec, const struct txe_path *pat
     return good;
 }
 
+/* The type of a model that does not say, as files from before 2020 do not: by the fields
+ * that only it has. */
+static const char *
+guess_type(PyObject *spec)
+{
+    PyObject *vocab = txe_spec_get(spec, "vocab");
+    if (txe_spec_get(spec, "merges") != NULL)
+        return "BPE";
+    if (txe_spec_get(spec, "max_input_chars_per_word") != NULL)
+        return "WordPiece";
+    if (vocab != NULL && PyList_Check(vocab))
+        return "Unigram";
+    return "WordLevel";
+}
+
 bool
 txe_spec_read_model(struct txe_model *model, PyObject *spec, const struct txe_path *path,
                     bool byte_level)
 {
     const char *type;
-    if (!txe_spec_type(spec, path, &type))
+    if (!txe_spec_is_dict(spec, path))
+        return false;
+    if (txe_spec_get(spec, "type") == NULL)
+        type = guess_type(spec);
+    else if (!txe_spec_type(spec, path, &type))
         return false;
     if (strcmp(type, "BPE") == 0)
         return read_bpe(model, spec, path, byte_level);

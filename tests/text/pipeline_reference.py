@@ -9,6 +9,8 @@ import pytest
 
 tokenizers = pytest.importorskip("tokenizers", minversion="0.23")
 
+import itertools
+
 from pytxenc import _core  # noqa: E402
 
 FIELDS = ("type_ids", "special_tokens_mask", "offsets", "word_ids", "sequence_ids")
@@ -86,7 +88,7 @@ def added(content: str, id: int, **flags: bool) -> dict[str, Any]:
 def rows(arrays: dict[str, Any], *names: str) -> list[dict[str, list]]:
     """The flat arrays of encode_batch cut into rows."""
     ends = arrays["rows"].tolist()
-    cut = zip(ends, ends[1:], strict=False)
+    cut = itertools.pairwise(ends)
     return [{name: arrays[name][a:b].tolist() for name in names} for a, b in cut]
 
 
