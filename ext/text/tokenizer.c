@@ -167,8 +167,8 @@ token_value(const struct job *job, uint32_t id, struct txe_str text)
     return (struct txe_str){txe_vocab_bytes(&model->vocab, entry), entry->nbytes};
 }
 
-/* Gives the tokens from `first` on, with spans in bytes of the word at text->bytes[start],
- * their final spans and numbers. */
+/* Gives the tokens from `first` on, with spans in bytes of the word at
+ * text->bytes[start], their final spans and numbers. */
 static void
 finish_word(struct job *job, size_t first, const struct txe_text *text, size_t start)
 {
@@ -182,9 +182,8 @@ finish_word(struct job *job, size_t first, const struct txe_text *text, size_t s
         size_t high = start + tokens->spans[i].end;
         struct txe_span origin = {text->spans[low].start, text->spans[high - 1].end};
         if (tokens->with_trims)
-            tokens->trims[i] = count_trims(
-                token_value(job, tokens->ids[i],
-                            (struct txe_str){text->bytes + low, high - low}));
+            tokens->trims[i] = count_trims(token_value(
+                job, tokens->ids[i], (struct txe_str){text->bytes + low, high - low}));
         tokens->spans[i] = to_chars(&job->cursor, origin);
     }
     job->word += !job->fixed_word;
@@ -246,7 +245,8 @@ copy_piece(struct txe_text *to, const struct txe_text *from, size_t start, size_
     return TXE_OK;
 }
 
-/* Normaliser and what follows, for bytes [start, start + nbytes) of the original text. */
+/* Normaliser and what follows, for bytes [start, start + nbytes) of the original text.
+ */
 static txe_status
 encode_between(struct job *job, struct txe_str text, size_t start)
 {
@@ -297,11 +297,12 @@ encode_text(struct job *job, struct txe_str text)
         return job->err->status;
     for (size_t i = 0; i < segments->count; i++) {
         struct txe_segment segment = segments->items[i];
-        struct txe_str slice = {text.bytes + segment.start, segment.end - segment.start};
+        struct txe_str slice = {text.bytes + segment.start,
+                                segment.end - segment.start};
         struct txe_span origin = {(uint32_t)segment.start, (uint32_t)segment.end};
-        txe_status status =
-            segment.token != NULL ? put_added_token(job, segment.token, slice, origin)
-                                  : encode_between(job, slice, segment.start);
+        txe_status status = segment.token != NULL
+                                ? put_added_token(job, segment.token, slice, origin)
+                                : encode_between(job, slice, segment.start);
         if (status != TXE_OK)
             return status;
     }
@@ -367,13 +368,14 @@ txe_status
 txe_encode(const struct txe_tokenizer *tokenizer,
            const struct txe_encode_options *options, const struct txe_input *text,
            const struct txe_input *pair, int64_t sample,
-           struct txe_workspace *workspace, struct txe_rows *rows, struct txe_error *err)
+           struct txe_workspace *workspace, struct txe_rows *rows,
+           struct txe_error *err)
 {
     struct txe_tokens *tokens = workspace->tokens;
     if (prepare(workspace, tokenizer, rows, err) != TXE_OK ||
         encode_input(tokenizer, options, text, workspace, &tokens[0], err) != TXE_OK ||
-        (pair != NULL && encode_input(tokenizer, options, pair, workspace, &tokens[1],
-                                      err) != TXE_OK))
+        (pair != NULL &&
+         encode_input(tokenizer, options, pair, workspace, &tokens[1], err) != TXE_OK))
         return err->status;
     return txe_post_process(tokenizer->post, &options->truncate, &tokens[0],
                             pair != NULL ? &tokens[1] : NULL, sample, rows, err);
