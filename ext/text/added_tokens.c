@@ -247,7 +247,8 @@ txe_added_find(const struct txe_added *added, bool normalized, bool skip_special
             next = at + 1;
             continue;
         }
-        /* A match that is turned down below hides shorter ones inside it all the same. */
+        /* A match that is turned down below hides shorter ones inside it all the same.
+         */
         next = end;
         if (skip_special && token->special)
             continue;

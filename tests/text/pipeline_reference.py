@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import itertools
 import json
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 
 tokenizers = pytest.importorskip("tokenizers", minversion="0.23")
 
-import itertools
 
 from pytxenc import _core  # noqa: E402
 

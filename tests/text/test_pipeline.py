@@ -209,7 +209,7 @@ def test_truncation_errors_name_the_numbers():
         tokenizer.encode_batch(["a", "a b c d"], truncation="longest_first", max_length=5, stride=3)
     with pytest.raises(ValueError, match="'only_second': there is no second text"):
         tokenizer.encode_batch(["a b c d"], truncation="only_second", max_length=5)
-    with pytest.raises(ValueError, match="'only_first': 3 tokens have to go .* only 1"):
+    with pytest.raises(ValueError, match=r"'only_first': 3 tokens have to go .* only 1"):
         tokenizer.encode_batch(["a"], ["b c d e"], truncation="only_first", max_length=6)
 
 
