@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 
-class ModelOutput(OrderedDict):
+class ModelOutput(OrderedDict[str, Any]):
     """Base of all outputs: an ordered mapping of the fields that are not None.
 
     Iteration yields keys; an int or a slice indexes the tuple of values; an absent field is

@@ -15,4 +15,13 @@ struct txe_cpu {
 /* Asks the processor each time; cheap.  All false where it is not an x86-64. */
 struct txe_cpu txe_cpu_detect(void);
 
+/* Tells the processor that this thread is waiting in a loop. */
+static inline void
+txe_cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
 #endif

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/common.h"
+#include "base/cpu.h"
 
 /* About 20-60 us, longer than the gap between two loops of a forward pass. */
 #define SPINS 2000
@@ -42,14 +43,6 @@ static struct {
 } pool = {.owner = PTHREAD_MUTEX_INITIALIZER,
           .mutex = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER};
-
-static inline void
-relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#endif
-}
 
 /* Processors that a cgroup's (v2 or v1) quota allows, rounded up; 0 without a quota. */
 static size_t
@@ -136,7 +129,7 @@ worker_main(void *arg)
     for (;;) {
         size_t round = open_round(seen);
         for (int i = 0; round == 0 && i < SPINS; i++) {
-            relax();
+            txe_cpu_relax();
             round = open_round(seen);
         }
         if (round == 0) {
@@ -175,7 +168,7 @@ close_round(void)
 {
     atomic_fetch_add(&pool.round, 1);
     for (size_t spins = 0; atomic_load(&pool.inside) != 0; spins++) {
-        relax();
+        txe_cpu_relax();
         if (spins > SPINS)
             sched_yield();
     }

@@ -210,10 +210,13 @@ txe_utf8(PyObject *str, Py_ssize_t *nbytes, const char *what)
     Py_XDECREF(type);
     Py_XDECREF(error);
     Py_XDECREF(traceback);
+    /* PyErr_Format knows no %X before Python 3.12. */
+    char code[8];
+    PyOS_snprintf(code, sizeof code, "%04X", (unsigned)PyUnicode_READ_CHAR(str, at));
     PyErr_Format(PyExc_ValueError,
-                 "%s: lone surrogate U+%04X at character %zd is not text; decode the "
+                 "%s: lone surrogate U+%s at character %zd is not text; decode the "
                  "bytes with errors=\"replace\" or encode the str with \"surrogatepass\" "
                  "first",
-                 what, (unsigned)PyUnicode_READ_CHAR(str, at), at);
+                 what, code, at);
     return NULL;
 }

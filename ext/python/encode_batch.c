@@ -62,7 +62,8 @@ as_tuple(PyObject *object, const char *name, Py_ssize_t index)
     if (index >= 0)
         snprintf(where, sizeof where, "[%zd]", index);
     return PyErr_Format(PyExc_TypeError, "%s%s: expected a list of %s, got %s", name,
-                        where, index >= 0 ? "words" : "texts", Py_TYPE(object)->tp_name);
+                        where, index >= 0 ? "words" : "texts",
+                        Py_TYPE(object)->tp_name);
 }
 
 /* Replaces each text's list of words by a tuple of its own and counts the words. */
@@ -144,10 +145,9 @@ encode_chunk(void *context, size_t index, size_t worker)
     struct txe_error cause;
     (void)worker;
     for (size_t i = chunk->first; i < chunk->end; i++) {
-        txe_status status = txe_encode(
-            job->tokenizer, job->options, &job->texts[i],
-            job->pairs != NULL ? &job->pairs[i] : NULL, (int64_t)i, &workspace,
-            &chunk->rows, &cause);
+        txe_status status = txe_encode(job->tokenizer, job->options, &job->texts[i],
+                                       job->pairs != NULL ? &job->pairs[i] : NULL,
+                                       (int64_t)i, &workspace, &chunk->rows, &cause);
         if (status != TXE_OK) {
             txe_fail(&chunk->err, status, "texts[%zu]: %s", i, cause.message);
             break;

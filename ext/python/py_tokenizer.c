@@ -20,7 +20,8 @@ tokenizer_of(PyObject *self)
     return &((struct tokenizer_object *)self)->tokenizer;
 }
 
-/* A new object that takes over the references, NULL ones meaning an exception is set. */
+/* A new object that takes over the references, NULL ones meaning an exception is set.
+ */
 static PyObject *
 wrap(PyTypeObject *type, struct txe_core *core, struct txe_added *added,
      struct txe_post *post)
@@ -108,8 +109,8 @@ read_size(PyObject *object, size_t *out, const char *what)
     if (value == -1 && PyErr_Occurred())
         return -1;
     if (value < 0) {
-        PyErr_Format(PyExc_ValueError, "encode_batch: %s must not be negative: %zd", what,
-                     value);
+        PyErr_Format(PyExc_ValueError, "encode_batch: %s must not be negative: %zd",
+                     what, value);
         return -1;
     }
     *out = (size_t)value;
@@ -134,9 +135,8 @@ read_fields(PyObject *fields, struct txe_rows *wanted)
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple) && result >= 0; i++) {
         Py_ssize_t nbytes;
         const char *name = txe_utf8(PyTuple_GET_ITEM(tuple, i), &nbytes, "fields");
-        result = name == NULL
-                     ? -1
-                     : read_choice(name, names, (int)TXE_LEN(names), "field");
+        result =
+            name == NULL ? -1 : read_choice(name, names, (int)TXE_LEN(names), "field");
         if (result >= 0)
             *flags[result] = true;
     }
@@ -147,10 +147,10 @@ read_fields(PyObject *fields, struct txe_rows *wanted)
 static PyObject *
 encode_batch(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"texts",           "pairs",      "pretokenized",
-                            "add_special_tokens", "truncation", "max_length",
-                            "stride",          "truncation_side",
-                            "split_special_tokens", "fields", "overflow", NULL};
+    static char *names[] = {
+        "texts",      "pairs",  "pretokenized",    "add_special_tokens",   "truncation",
+        "max_length", "stride", "truncation_side", "split_special_tokens", "fields",
+        "overflow",   NULL};
     static const char *const strategies[] = {"", "longest_first", "only_first",
                                              "only_second"};
     static const char *const sides[] = {"right", "left"};
@@ -361,8 +361,8 @@ num_special_tokens_to_add(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"is_pair", NULL};
     int is_pair = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:num_special_tokens_to_add", names,
-                                     &is_pair))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:num_special_tokens_to_add",
+                                     names, &is_pair))
         return NULL;
     const struct txe_post *post = tokenizer_of(self)->post;
     return PyLong_FromSize_t(is_pair ? post->pair.nspecial : post->single.nspecial);
@@ -377,23 +377,27 @@ static PyMethodDef tokenizer_methods[] = {
                "overflow=False)\n--\n\nEncode every text, with its pair, into flat "
                "arrays.")},
     {"decode", (PyCFunction)(void (*)(void))decode, METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("decode(ids, skip_special_tokens=False)\n--\n\nText of ids; those outside "
-               "the vocabulary add nothing.")},
+     PyDoc_STR(
+         "decode(ids, skip_special_tokens=False)\n--\n\nText of ids; those outside "
+         "the vocabulary add nothing.")},
     {"decode_tokens", decode_tokens, METH_O,
      PyDoc_STR("decode_tokens(tokens)\n--\n\nText of token strings.")},
     {"token_to_id", token_to_id, METH_O,
      PyDoc_STR("token_to_id(token, /)\n--\n\nThe token's id, or None.")},
     {"id_to_token", id_to_token, METH_O,
-     PyDoc_STR("id_to_token(id, /)\n--\n\nThe string that an id decodes from, or None.")},
+     PyDoc_STR(
+         "id_to_token(id, /)\n--\n\nThe string that an id decodes from, or None.")},
     {"get_vocab", (PyCFunction)(void (*)(void))get_vocab, METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("get_vocab(with_added_tokens=True)\n--\n\nTokens and their ids.")},
     {"get_vocab_size", (PyCFunction)(void (*)(void))get_vocab_size,
      METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("get_vocab_size(with_added_tokens=True)\n--\n\nNumber of tokens.")},
-    {"num_special_tokens_to_add", (PyCFunction)(void (*)(void))num_special_tokens_to_add,
+    {"num_special_tokens_to_add",
+     (PyCFunction)(void (*)(void))num_special_tokens_to_add,
      METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("num_special_tokens_to_add(is_pair=False)\n--\n\nSpecial tokens that the "
-               "post-processor puts around a text or a pair.")},
+     PyDoc_STR(
+         "num_special_tokens_to_add(is_pair=False)\n--\n\nSpecial tokens that the "
+         "post-processor puts around a text or a pair.")},
     {"with_added_tokens", with_added_tokens, METH_O,
      PyDoc_STR("with_added_tokens(tokens)\n--\n\nA tokenizer with this one's model and "
                "these added tokens.")},

@@ -29,7 +29,8 @@ struct txe_path
 txe_path_item(const struct txe_path *parent, size_t index)
 {
     struct txe_path path;
-    end_path(&path, snprintf(path.text, sizeof path.text, "%s[%zu]", parent->text, index));
+    end_path(&path,
+             snprintf(path.text, sizeof path.text, "%s[%zu]", parent->text, index));
     return path;
 }
 

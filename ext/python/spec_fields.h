@@ -55,8 +55,8 @@ bool txe_spec_type(PyObject *value, const struct txe_path *path, const char **ty
 /* Components inside a Sequence may be Sequences: how deep. */
 #define TXE_SPEC_MAX_DEPTH 16
 
-/* Calls `add` for each component in `value`, entering those of type Sequence, whose list
- * is under `list_key`; None is an empty sequence. */
+/* Calls `add` for each component in `value`, entering those of type Sequence, whose
+ * list is under `list_key`; None is an empty sequence. */
 typedef bool (*txe_spec_add)(void *context, PyObject *component, const char *type,
                              const struct txe_path *path);
 bool txe_spec_each(PyObject *value, const struct txe_path *path, const char *list_key,

@@ -199,7 +199,8 @@ read_bpe(struct txe_model *model, PyObject *spec, const struct txe_path *path,
     return read_merges(bpe, merges, path);
 }
 
-/* Fills the vocabulary, whose ids are positions, and the scores from a list of pairs. */
+/* Fills the vocabulary, whose ids are positions, and the scores from a list of pairs.
+ */
 static bool
 read_pieces(struct txe_model *model, PyObject *list, const struct txe_path *path,
             double *scores)
@@ -215,7 +216,8 @@ read_pieces(struct txe_model *model, PyObject *list, const struct txe_path *path
         if (PySequence_Fast_GET_SIZE(item) != 2)
             return txe_spec_fail(&place, "expected a piece and its score");
         PyObject *score = PySequence_Fast_GET_ITEM(item, 1);
-        if (!txe_spec_string(PySequence_Fast_GET_ITEM(item, 0), &place, &bytes, &nbytes))
+        if (!txe_spec_string(PySequence_Fast_GET_ITEM(item, 0), &place, &bytes,
+                             &nbytes))
             return false;
         if (!PyFloat_Check(score) && (!PyLong_Check(score) || PyBool_Check(score)))
             return txe_spec_fail(&place, "a score must be a number, not %s",
@@ -258,7 +260,8 @@ read_unigram(struct txe_model *model, PyObject *spec, const struct txe_path *pat
     }
     bool good = read_pieces(model, list, &place, scores);
     struct txe_error err;
-    if (good && txe_unigram_init(&model->as.unigram, &model->vocab, scores, &err) != TXE_OK)
+    if (good &&
+        txe_unigram_init(&model->as.unigram, &model->vocab, scores, &err) != TXE_OK)
         good = txe_spec_raise(path, &err);
     else if (good) {
         model->kind = TXE_MODEL_UNIGRAM;
@@ -269,18 +272,38 @@ read_unigram(struct txe_model *model, PyObject *spec, const struct txe_path *pat
     return good;
 }
 
+/* The type of a model that does not say, as files from before 2020 do not: by the
+ * fields that only it has. */
+static const char *
+guess_type(PyObject *spec)
+{
+    PyObject *vocab = txe_spec_get(spec, "vocab");
+    if (txe_spec_get(spec, "merges") != NULL)
+        return "BPE";
+    if (txe_spec_get(spec, "max_input_chars_per_word") != NULL)
+        return "WordPiece";
+    if (vocab != NULL && PyList_Check(vocab))
+        return "Unigram";
+    return "WordLevel";
+}
+
 bool
-txe_spec_read_model(struct txe_model *model, PyObject *spec, const struct txe_path *path,
-                    bool byte_level)
+txe_spec_read_model(struct txe_model *model, PyObject *spec,
+                    const struct txe_path *path, bool byte_level)
 {
     const char *type;
-    if (!txe_spec_type(spec, path, &type))
+    if (!txe_spec_is_dict(spec, path))
+        return false;
+    if (txe_spec_get(spec, "type") == NULL)
+        type = guess_type(spec);
+    else if (!txe_spec_type(spec, path, &type))
         return false;
     if (strcmp(type, "BPE") == 0)
         return read_bpe(model, spec, path, byte_level);
     if (byte_level)
-        return txe_spec_fail(path, "a %s model after a ByteLevel pre-tokenizer is not "
-                                   "supported",
+        return txe_spec_fail(path,
+                             "a %s model after a ByteLevel pre-tokenizer is not "
+                             "supported",
                              type);
     if (strcmp(type, "WordPiece") == 0)
         return read_wordpiece(model, spec, path);

@@ -8,8 +8,8 @@
 #include "python/spec_fields.h"
 #include "text/model.h"
 
-/* Fills *model, fresh from txe_core_new, from the dict at `path`; `byte_level`: words will
- * be raw bytes.  False with an exception set; *model may be freed either way. */
+/* Fills *model, fresh from txe_core_new, from the dict at `path`; `byte_level`: words
+ * will be raw bytes.  False with an exception set; *model may be freed either way. */
 bool txe_spec_read_model(struct txe_model *model, PyObject *spec,
                          const struct txe_path *path, bool byte_level);
 

@@ -56,8 +56,9 @@ read_prepend_scheme(PyObject *spec, const struct txe_path *path, txe_prepend *ou
     else if (strcmp(scheme, "first") == 0)
         *out = TXE_PREPEND_FIRST;
     else
-        return txe_spec_fail(path, "prepend_scheme must be always, first or never, not "
-                                   "'%.80s'",
+        return txe_spec_fail(path,
+                             "prepend_scheme must be always, first or never, not "
+                             "'%.80s'",
                              scheme);
     return true;
 }
@@ -220,10 +221,14 @@ static const struct {
     const char *type;
     txe_decode_kind kind;
 } decoder_types[] = {
-    {"ByteLevel", TXE_DECODE_BYTE_LEVEL}, {"WordPiece", TXE_DECODE_WORDPIECE},
-    {"Metaspace", TXE_DECODE_METASPACE},  {"BPEDecoder", TXE_DECODE_BPE},
-    {"Replace", TXE_DECODE_REPLACE},      {"Strip", TXE_DECODE_STRIP},
-    {"Fuse", TXE_DECODE_FUSE},            {"ByteFallback", TXE_DECODE_BYTE_FALLBACK},
+    {"ByteLevel", TXE_DECODE_BYTE_LEVEL},
+    {"WordPiece", TXE_DECODE_WORDPIECE},
+    {"Metaspace", TXE_DECODE_METASPACE},
+    {"BPEDecoder", TXE_DECODE_BPE},
+    {"Replace", TXE_DECODE_REPLACE},
+    {"Strip", TXE_DECODE_STRIP},
+    {"Fuse", TXE_DECODE_FUSE},
+    {"ByteFallback", TXE_DECODE_BYTE_FALLBACK},
 };
 
 static bool
@@ -245,11 +250,13 @@ read_strip_decoder(PyObject *spec, const struct txe_path *path,
 }
 
 static bool
-add_decoder(void *context, PyObject *spec, const char *type, const struct txe_path *path)
+add_decoder(void *context, PyObject *spec, const char *type,
+            const struct txe_path *path)
 {
     struct txe_decoder *decoder = context;
     size_t which = 0;
-    while (which < TXE_LEN(decoder_types) && strcmp(type, decoder_types[which].type) != 0)
+    while (which < TXE_LEN(decoder_types) &&
+           strcmp(type, decoder_types[which].type) != 0)
         which++;
     if (which == TXE_LEN(decoder_types))
         return unsupported(path, type);
@@ -355,7 +362,8 @@ read_piece(struct txe_template *template, PyObject *piece, PyObject *tokens,
                          &type_id))
         return false;
     if (special != NULL)
-        return add_special(template, tokens, txe_spec_get(inner, "id"), type_id, &place);
+        return add_special(template, tokens, txe_spec_get(inner, "id"), type_id,
+                           &place);
     if (strcmp(id, "A") != 0 && strcmp(id, "B") != 0)
         return txe_spec_fail(&place, "the id must be A or B, not '%.80s'", id);
     return add_piece(template, id[0] == 'A' ? TXE_PIECE_A : TXE_PIECE_B, type_id, 0,
@@ -373,7 +381,8 @@ read_template(struct txe_template *template, PyObject *spec, const char *key,
     struct txe_path place = txe_path_key(path, key);
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list); i++) {
         struct txe_path item_path = txe_path_item(&place, (size_t)i);
-        if (!read_piece(template, PySequence_Fast_GET_ITEM(list, i), tokens, &item_path))
+        if (!read_piece(template, PySequence_Fast_GET_ITEM(list, i), tokens,
+                        &item_path))
             return false;
     }
     size_t uses[2] = {0, 0};
@@ -400,7 +409,8 @@ read_token_pair(PyObject *spec, const char *key, const struct txe_path *path,
         return false;
     if (PySequence_Fast_GET_SIZE(pair) != 2)
         return txe_spec_fail(&place, "expected a token and its id");
-    return txe_spec_string(PySequence_Fast_GET_ITEM(pair, 0), &place, &token, &nbytes) &&
+    return txe_spec_string(PySequence_Fast_GET_ITEM(pair, 0), &place, &token,
+                           &nbytes) &&
            txe_spec_number(PySequence_Fast_GET_ITEM(pair, 1), &place, TXE_VOCAB_MAX_IDS,
                            id);
 }
@@ -441,8 +451,9 @@ add_trim(struct txe_post *post, PyObject *spec, const struct txe_path *path)
     if (!trim)
         return true;
     if (post->ntrims == TXE_MAX_TRIMS)
-        return txe_spec_fail(path, "more than %d trimming post-processors are not "
-                                   "supported",
+        return txe_spec_fail(path,
+                             "more than %d trimming post-processors are not "
+                             "supported",
                              TXE_MAX_TRIMS);
     post->trim_spares_prefix[post->ntrims++] = add_prefix_space;
     return true;
@@ -459,8 +470,9 @@ add_post(void *context, PyObject *spec, const char *type, const struct txe_path 
     struct post_context *state = context;
     struct txe_post *post = state->post;
     if (state->done)
-        return txe_spec_fail(path, "nothing may follow the post-processor that adds the "
-                                   "special tokens");
+        return txe_spec_fail(path,
+                             "nothing may follow the post-processor that adds the "
+                             "special tokens");
     if (strcmp(type, "ByteLevel") == 0)
         return add_trim(post, spec, path);
     state->done = true;
@@ -468,7 +480,8 @@ add_post(void *context, PyObject *spec, const char *type, const struct txe_path 
         return read_fixed_template(post, spec, path, false);
     if (strcmp(type, "RobertaProcessing") == 0) {
         post->zero_overflow_types = true;
-        return add_trim(post, spec, path) && read_fixed_template(post, spec, path, true);
+        return add_trim(post, spec, path) &&
+               read_fixed_template(post, spec, path, true);
     }
     if (strcmp(type, "TemplateProcessing") == 0) {
         struct txe_path place = txe_path_key(path, "special_tokens");
@@ -513,11 +526,10 @@ choose_id(const struct txe_core *core, const char *content, size_t nbytes,
                              (int)TXE_MIN(nbytes, 80), content,
                              (unsigned long)entry->id, (unsigned long)given);
     if (entry == NULL && ids_as_given && txe_vocab_at(vocab, (uint32_t)given) != NULL)
-        return txe_spec_fail(path, "the id %lu of '%.*s' is another token's in the model",
+        return txe_spec_fail(path,
+                             "the id %lu of '%.*s' is another token's in the model",
                              (unsigned long)given, (int)TXE_MIN(nbytes, 80), content);
-    *id = entry != NULL   ? entry->id
-          : ids_as_given ? (uint32_t)given
-                         : (*next_id)++;
+    *id = entry != NULL ? entry->id : ids_as_given ? (uint32_t)given : (*next_id)++;
     return true;
 }
 
@@ -604,8 +616,9 @@ txe_spec_core(PyObject *spec)
         !txe_spec_each(txe_spec_get(spec, "decoder"), &decoder, "decoders", add_decoder,
                        &core->decoder))
         goto fail;
-    bool byte_level = splitter->nsteps != 0 && splitter->steps[splitter->nsteps - 1].kind ==
-                                                   TXE_SPLIT_BYTE_LEVEL;
+    bool byte_level =
+        splitter->nsteps != 0 &&
+        splitter->steps[splitter->nsteps - 1].kind == TXE_SPLIT_BYTE_LEVEL;
     if (!txe_spec_read_model(&core->model, txe_spec_get(spec, "model"), &model,
                              byte_level))
         goto fail;

@@ -2,7 +2,6 @@
 #include "text/added_tokens.h"
 
 #include <string.h>
-#include <utf8proc.h>
 
 #include "base/common.h"
 #include "text/unicode.h"
@@ -170,31 +169,6 @@ add_segment(struct txe_segments *segments, size_t start, size_t end,
     return TXE_OK;
 }
 
-/* \w of the reference's regular expressions: letters, marks, decimal digits, connecting
- * punctuation, joiners, and the symbols that Unicode calls alphabetic. */
-static bool
-is_word_char(uint32_t c)
-{
-    switch (utf8proc_category((utf8proc_int32_t)c)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC:
-        return true;
-    default:
-        return c == 0x200C || c == 0x200D || (c >= 0x24B6 && c <= 0x24E9) ||
-               (c >= 0x1F130 && c <= 0x1F149) || (c >= 0x1F150 && c <= 0x1F169) ||
-               (c >= 0x1F170 && c <= 0x1F189);
-    }
-}
-
 /* Start of the character that ends at text[end], end > 0. */
 static size_t
 char_before(const char *text, size_t end)
@@ -209,9 +183,10 @@ static bool
 is_single_word(const char *text, size_t nbytes, size_t start, size_t end)
 {
     size_t width;
-    if (start > 0 && is_word_char(txe_utf8_decode(text + char_before(text, start), &width)))
+    if (start > 0 &&
+        txe_is_word(txe_utf8_decode(text + char_before(text, start), &width)))
         return false;
-    return end == nbytes || !is_word_char(txe_utf8_decode(text + end, &width));
+    return end == nbytes || !txe_is_word(txe_utf8_decode(text + end, &width));
 }
 
 /* Where the white space that ends at `start` begins, not before `limit`. */
@@ -272,7 +247,8 @@ txe_added_find(const struct txe_added *added, bool normalized, bool skip_special
             next = at + 1;
             continue;
         }
-        /* A match that is turned down below hides shorter ones inside it all the same. */
+        /* A match that is turned down below hides shorter ones inside it all the same.
+         */
         next = end;
         if (skip_special && token->special)
             continue;

@@ -17,7 +17,7 @@ struct txe_added_token {
     bool lstrip;      /* takes the white space on its left with it */
     bool rstrip;
     bool normalized;
-    bool special;     /* left out of a decoded text when that is asked for */
+    bool special; /* left out of a decoded text when that is asked for */
     /* Where it differs from the content, the normalised form: it is also what the token
      * decodes to.  Owned; NULL otherwise. */
     char *normal;
@@ -27,23 +27,23 @@ struct txe_added_token {
 /* Reference-counted; immutable once txe_added_finish has been called. */
 struct txe_added {
     atomic_size_t nrefs;
-    struct txe_vocab vocab; /* contents and ids; entry i is tokens[i] */
+    struct txe_vocab vocab;         /* contents and ids; entry i is tokens[i] */
     struct txe_added_token *tokens; /* [vocab.count] */
     size_t capacity;
-    struct txe_trie raw, normal;  /* values are indices of tokens */
+    struct txe_trie raw, normal; /* values are indices of tokens */
     bool has_raw, has_normal;
 };
 
 /* An empty list with one reference; NULL when there is no memory. */
 struct txe_added *txe_added_new(void);
 
-/* Appends a token (fields but `normal` from *token).  TXE_EVALUE when the content or the
- * id is there already. */
-txe_status txe_added_append(struct txe_added *added, const char *content,
-                            size_t nbytes, const struct txe_added_token *token,
-                            struct txe_error *err);
+/* Appends a token (fields but `normal` from *token).  TXE_EVALUE when the content or
+ * the id is there already. */
+txe_status txe_added_append(struct txe_added *added, const char *content, size_t nbytes,
+                            const struct txe_added_token *token, struct txe_error *err);
 
-/* Normalises what needs it and prepares the search.  Call once, after the last append. */
+/* Normalises what needs it and prepares the search.  Call once, after the last append.
+ */
 txe_status txe_added_finish(struct txe_added *added,
                             const struct txe_normalizer *normalizer,
                             struct txe_error *err);
@@ -75,8 +75,8 @@ struct txe_segments {
 };
 void txe_segments_free(struct txe_segments *segments);
 
-/* Cuts text[0, nbytes) at the added tokens of one kind into *segments (replaced), none of
- * them empty.  Of the tokens that match, the leftmost and there the longest counts;
+/* Cuts text[0, nbytes) at the added tokens of one kind into *segments (replaced), none
+ * of them empty.  Of the tokens that match, the leftmost and there the longest counts;
  * `skip_special` leaves special ones as plain text.  TXE_ENOMEM only. */
 txe_status txe_added_find(const struct txe_added *added, bool normalized,
                           bool skip_special, const char *text, size_t nbytes,

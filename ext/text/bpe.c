@@ -15,7 +15,8 @@
 static bool
 is_printable_latin1(uint32_t c)
 {
-    return (c >= 0x21 && c <= 0x7E) || (c >= 0xA1 && c <= 0xAC) || (c >= 0xAE && c <= 0xFF);
+    return (c >= 0x21 && c <= 0x7E) || (c >= 0xA1 && c <= 0xAC) ||
+           (c >= 0xAE && c <= 0xFF);
 }
 
 uint32_t
@@ -125,8 +126,8 @@ find_merge(const struct txe_bpe *model, uint32_t left, uint32_t right)
 }
 
 static txe_status
-find_token(const struct txe_vocab *vocab, const char *token, size_t nbytes, uint32_t *id,
-           struct txe_error *err)
+find_token(const struct txe_vocab *vocab, const char *token, size_t nbytes,
+           uint32_t *id, struct txe_error *err)
 {
     const struct txe_vocab_entry *entry = txe_vocab_find(vocab, token, nbytes);
     if (entry == NULL)
@@ -168,8 +169,8 @@ txe_bpe_free(struct txe_bpe *model)
 
 /* ---- encoding ---- */
 
-/* A token so far.  `nbytes` counts bytes of the word, or, in a model that drops bytes, of
- * the word as characters: see emit_dropping. */
+/* A token so far.  `nbytes` counts bytes of the word, or, in a model that drops bytes,
+ * of the word as characters: see emit_dropping. */
 struct symbol {
     uint32_t id, nbytes;
     uint32_t prev, next; /* neighbours in a long word; nbytes 0: merged away */
@@ -299,8 +300,8 @@ heap_pop(struct candidate *heap, size_t *count)
     return top;
 }
 
-/* Merges with a heap of candidates, room for 3 * count of them; returns how many symbols
- * are left. */
+/* Merges with a heap of candidates, room for 3 * count of them; returns how many
+ * symbols are left. */
 static size_t
 merge_long(const struct txe_bpe *model, struct symbol *symbols, size_t count,
            struct candidate *heap)
@@ -360,16 +361,18 @@ emit(const struct symbol *symbols, size_t count, struct txe_tokens *tokens)
     return true;
 }
 
-/* emit for a model that drops bytes.  The reference adds up the lengths of the characters
- * that are left, so tokens after a dropped byte are said to be where it was: the sums are
- * positions in the word as characters, and are turned back into bytes here. */
+/* emit for a model that drops bytes.  The reference adds up the lengths of the
+ * characters that are left, so tokens after a dropped byte are said to be where it was:
+ * the sums are positions in the word as characters, and are turned back into bytes
+ * here. */
 static bool
 emit_dropping(const char *word, const struct symbol *symbols, size_t count,
               struct txe_tokens *tokens)
 {
-    size_t mapped = 0;   /* sum so far */
-    size_t byte = 0;     /* of the word ... */
-    size_t byte_end = mapped_nbytes((uint8_t)word[0]); /* ... and where it ends, mapped */
+    size_t mapped = 0; /* sum so far */
+    size_t byte = 0;   /* of the word ... */
+    size_t byte_end =
+        mapped_nbytes((uint8_t)word[0]); /* ... and where it ends, mapped */
     for (size_t i = 0; i < count; i++) {
         while (mapped >= byte_end)
             byte_end += mapped_nbytes((uint8_t)word[++byte]);
@@ -410,7 +413,8 @@ txe_bpe_encode(const struct txe_bpe *model, const char *word, size_t nbytes,
         if (symbols == NULL)
             return txe_fail_nomem(err, nbytes * each);
         count = first_symbols(model, word, nbytes, symbols);
-        count = merge_long(model, symbols, count, (struct candidate *)(symbols + nbytes));
+        count =
+            merge_long(model, symbols, count, (struct candidate *)(symbols + nbytes));
     }
     if (!(dropping(model) ? emit_dropping(word, symbols, count, tokens)
                           : emit(symbols, count, tokens))) {

@@ -1,4 +1,5 @@
-/* Byte-pair encoding: the merge learned first is applied first (Sennrich et al., 2016). */
+/* Byte-pair encoding: the merge learned first is applied first (Sennrich et al., 2016).
+ */
 #ifndef TXE_TEXT_BPE_H
 #define TXE_TEXT_BPE_H
 
@@ -17,10 +18,10 @@ struct txe_bpe_merge {
 /* Immutable once built; safe from many threads. */
 struct txe_bpe {
     const struct txe_vocab *vocab; /* not owned */
-    bool byte_level;       /* words are raw bytes, the vocabulary has a character for each */
-    bool fuse_unk;         /* neighbouring unknown characters are one token */
+    bool byte_level; /* words are raw bytes, the vocabulary has a character for each */
+    bool fuse_unk;   /* neighbouring unknown characters are one token */
     bool has_unk;
-    bool drops;            /* byte level: some byte has no token */
+    bool drops; /* byte level: some byte has no token */
     uint32_t unk_id;
     uint32_t byte_ids[256]; /* byte level: the token of each byte, or TXE_BPE_NO_ID */
     struct txe_bpe_merge *merges; /* [nslots], open addressing */
@@ -29,8 +30,8 @@ struct txe_bpe {
     struct txe_vocab whole; /* with ignore_merges: words that are tokens as they are */
 };
 
-/* Prepares the model over `vocab`, which must outlive it, with room for `nmerges` merges.
- * The caller then sets fuse_unk, has_unk and unk_id and adds the merges. */
+/* Prepares the model over `vocab`, which must outlive it, with room for `nmerges`
+ * merges. The caller then sets fuse_unk, has_unk and unk_id and adds the merges. */
 txe_status txe_bpe_init(struct txe_bpe *model, const struct txe_vocab *vocab,
                         bool byte_level, bool ignore_merges, size_t nmerges,
                         struct txe_error *err);
@@ -38,8 +39,8 @@ txe_status txe_bpe_init(struct txe_bpe *model, const struct txe_vocab *vocab,
 /* Adds the next merge, of tokens `left` and `right`; its rank is the number of merges
  * added before.  TXE_EVALUE when a token or their concatenation is not in the
  * vocabulary. */
-txe_status txe_bpe_add_merge(struct txe_bpe *model, const char *left, size_t left_nbytes,
-                             const char *right, size_t right_nbytes,
+txe_status txe_bpe_add_merge(struct txe_bpe *model, const char *left,
+                             size_t left_nbytes, const char *right, size_t right_nbytes,
                              struct txe_error *err);
 void txe_bpe_free(struct txe_bpe *model);
 

@@ -12,14 +12,15 @@
 /* ---- bytes that should be UTF-8 ---- */
 
 /* Bytes of the sequence that text begins with: its length when it is valid UTF-8, or,
- * negative, how many bytes one U+FFFD stands for (the longest beginning of a sequence). */
+ * negative, how many bytes one U+FFFD stands for (the longest beginning of a sequence).
+ */
 static int
 sequence_nbytes(const unsigned char *text, size_t nbytes)
 {
     unsigned char lead = text[0];
     if (lead < 0x80)
         return 1;
-    int need = lead >= 0xC2 && lead <= 0xDF ? 2
+    int need = lead >= 0xC2 && lead <= 0xDF   ? 2
                : lead >= 0xE0 && lead <= 0xEF ? 3
                : lead >= 0xF0 && lead <= 0xF4 ? 4
                                               : 0;
@@ -110,9 +111,9 @@ byte_level(const struct txe_strings *in, struct txe_strings *out, struct txe_err
 
 /* English spacing that WordPiece loses, put right one rule after the other. */
 static const char *const cleanup_rules[][2] = {
-    {" .", "."},      {" ?", "?"},    {" !", "!"},           {" ,", ","},
-    {" ' ", "'"},     {" n't", "n't"}, {" 'm", "'m"},         {" do not", " don't"},
-    {" 's", "'s"},    {" 've", "'ve"}, {" 're", "'re"},
+    {" .", "."},   {" ?", "?"},     {" !", "!"},     {" ,", ","},
+    {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},   {" do not", " don't"},
+    {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
 };
 
 /* Applies the rules to the last string of *out, which has no end yet and begins at
@@ -174,9 +175,8 @@ replace(const struct txe_decode_step *step, const struct txe_strings *in,
         size_t nbytes, content_nbytes = step->content_nbytes;
         const char *token = txe_strings_at(in, i, &nbytes);
         if (step->kind != TXE_DECODE_REPLACE) {
-            bool blank = step->kind == TXE_DECODE_METASPACE
-                             ? i > 0 || step->keep_first
-                             : i + 1 < in->count;
+            bool blank = step->kind == TXE_DECODE_METASPACE ? i > 0 || step->keep_first
+                                                            : i + 1 < in->count;
             content = " ";
             content_nbytes = blank;
         }

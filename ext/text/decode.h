@@ -9,28 +9,29 @@
 #include "text/strings.h"
 
 typedef enum {
-    TXE_DECODE_BYTE_LEVEL,    /* characters back to bytes, all tokens in one */
-    TXE_DECODE_WORDPIECE,     /* a space before what does not have the prefix `pattern` */
-    TXE_DECODE_METASPACE,     /* `pattern` becomes a space, in the first token nothing */
-    TXE_DECODE_BPE,           /* the suffix `pattern` becomes a space, at the end nothing */
-    TXE_DECODE_REPLACE,       /* every `pattern` becomes `content` */
-    TXE_DECODE_STRIP,         /* up to `start` and `stop` times `pattern` off the ends */
-    TXE_DECODE_FUSE,          /* all tokens in one */
+    TXE_DECODE_BYTE_LEVEL, /* characters back to bytes, all tokens in one */
+    TXE_DECODE_WORDPIECE,  /* a space before what does not have the prefix `pattern` */
+    TXE_DECODE_METASPACE,  /* `pattern` becomes a space, in the first token nothing */
+    TXE_DECODE_BPE,     /* the suffix `pattern` becomes a space, at the end nothing */
+    TXE_DECODE_REPLACE, /* every `pattern` becomes `content` */
+    TXE_DECODE_STRIP,   /* up to `start` and `stop` times `pattern` off the ends */
+    TXE_DECODE_FUSE,    /* all tokens in one */
     TXE_DECODE_BYTE_FALLBACK, /* <0x41> becomes the byte */
 } txe_decode_kind;
 
 struct txe_decode_step {
     txe_decode_kind kind;
-    char *pattern, *content; /* owned, UTF-8; NULL where not used; pattern is not empty */
+    char *pattern,
+        *content; /* owned, UTF-8; NULL where not used; pattern is not empty */
     size_t pattern_nbytes, content_nbytes;
-    bool cleanup;      /* WORDPIECE: take out spaces before punctuation */
-    bool keep_first;   /* METASPACE: in the first token too it becomes a space */
+    bool cleanup;       /* WORDPIECE: take out spaces before punctuation */
+    bool keep_first;    /* METASPACE: in the first token too it becomes a space */
     size_t start, stop; /* STRIP */
 };
 
 /* A sequence of steps.  Immutable once built; safe from many threads. */
 struct txe_decoder {
-    bool present; /* false: tokens are joined with spaces */
+    bool present;                  /* false: tokens are joined with spaces */
     struct txe_decode_step *steps; /* [nsteps], owned */
     size_t nsteps;
 };

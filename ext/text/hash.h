@@ -1,7 +1,8 @@
 /* Hashing for the open-addressed tables of the tokenizers.
  *
- * Vocabularies come from files that anyone may have written, so every table has a seed of
- * its own (the address of something it allocated): keys that collide cannot be prepared. */
+ * Vocabularies come from files that anyone may have written, so every table has a seed
+ * of its own (the address of something it allocated): keys that collide cannot be
+ * prepared. */
 #ifndef TXE_TEXT_HASH_H
 #define TXE_TEXT_HASH_H
 

@@ -9,10 +9,11 @@ encode_word_level(const struct txe_model *model, const char *word, size_t nbytes
 {
     const struct txe_vocab_entry *entry = txe_vocab_find(&model->vocab, word, nbytes);
     if (entry == NULL && !model->as.wordlevel.has_unk)
-        return txe_fail(err, TXE_EVALUE,
-                        "the word '%.*s' is unknown and the model's unk_token is not in "
-                        "its vocabulary",
-                        (int)TXE_MIN(nbytes, 80), word);
+        return txe_fail(
+            err, TXE_EVALUE,
+            "the word '%.*s' is unknown and the model's unk_token is not in "
+            "its vocabulary",
+            (int)TXE_MIN(nbytes, 80), word);
     uint32_t id = entry != NULL ? entry->id : model->as.wordlevel.unk_id;
     if (!txe_tokens_push(tokens, id, 0, nbytes))
         return txe_fail_nomem(err, tokens->capacity);

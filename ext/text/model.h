@@ -29,7 +29,7 @@ struct txe_model {
     } as;
 };
 
-/* Appends the tokens of word[0, nbytes), not empty, with spans in bytes of the word.  On
+/* Appends the tokens of word[0, nbytes), not empty, with spans in bytes of the word. On
  * failure (TXE_EVALUE for what the model cannot write, TXE_ENOMEM) none are added. */
 txe_status txe_model_encode(const struct txe_model *model, const char *word,
                             size_t nbytes, struct txe_tokens *tokens,

@@ -93,7 +93,7 @@ strip(struct txe_text *text, bool left, bool right)
 
 /* ---- steps that may lengthen the text ---- */
 
-/* Writes a character for which the text has more than `plain` says. */
+/* Writes what becomes of the next character of the text, c. */
 typedef txe_status (*put_character)(struct txe_rewrite *rewrite, uint32_t c,
                                     struct txe_error *err);
 

@@ -80,8 +80,7 @@ void txe_normalizer_free(struct txe_normalizer *normalizer);
 
 /* Parses SentencePiece's precompiled map (u32 little-endian trie size, double-array
  * trie, NUL-terminated replacement strings).  The bytes are copied.  TXE_EVALUE when
- * sizes or offsets do not fit; lookups then stay inside whatever the trie's units say.
- */
+ * sizes or offsets do not fit; lookups then stay inside, whatever the units say. */
 txe_status txe_charsmap_new(struct txe_charsmap **out, const void *data, size_t nbytes,
                             struct txe_error *err);
 void txe_charsmap_free(struct txe_charsmap *map);

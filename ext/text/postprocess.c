@@ -50,8 +50,8 @@ txe_truncate_check(const struct txe_post *post,
                     options->max_length - nspecial);
 }
 
-/* What two texts of n1 and n2 tokens keep of `room`: as if one token after the other had
- * been taken from the longer, which in the end leaves both half. */
+/* What two texts of n1 and n2 tokens keep of `room`: as if one token after the other
+ * had been taken from the longer, which in the end leaves both half. */
 static void
 share_room(size_t n1, size_t n2, size_t room, size_t *keep1, size_t *keep2)
 {
@@ -255,7 +255,8 @@ trimmed(const struct txe_post *post, const struct txe_tokens *tokens, size_t at,
     for (size_t i = 0; i < post->ntrims; i++) {
         uint32_t leading = tokens->trims[at].leading;
         uint32_t trailing = tokens->trims[at].trailing;
-        if (leading == 1 && post->trim_spares_prefix[i] && (is_first || span.start == 0))
+        if (leading == 1 && post->trim_spares_prefix[i] &&
+            (is_first || span.start == 0))
             leading = 0;
         if (leading > 0)
             span.start = TXE_MIN(span.start + leading, span.end);
@@ -302,9 +303,9 @@ struct job {
     int64_t sample;
 };
 
-/* What the reference calls the sequence of each text's tokens.  Without a post-processor
- * only the kept part of a text in a pair knows which it is: alone, the first leaves the
- * other nameless, and the second is forgotten. */
+/* What the reference calls the sequence of each text's tokens.  Without a
+ * post-processor only the kept part of a text in a pair knows which it is: alone, the
+ * first leaves the other nameless, and the second is forgotten. */
 static void
 find_sequences(const struct job *job, const size_t index[2], int64_t sequences[2])
 {
@@ -353,8 +354,8 @@ put_row(struct txe_rows *rows, const struct job *job, size_t index_a, size_t ind
 }
 
 /* Rows for what was cut off, in the reference's order: each piece cut off the text that
- * comes first in the template, with the kept part and then with each piece of the other;
- * then its kept part with each piece of the other. */
+ * comes first in the template, with the kept part and then with each piece of the
+ * other; then its kept part with each piece of the other. */
 static txe_status
 put_overflow(struct txe_rows *rows, const struct job *job, struct txe_error *err)
 {
@@ -368,7 +369,7 @@ put_overflow(struct txe_rows *rows, const struct job *job, struct txe_error *err
     size_t count1 = job->parts[swapped].count;
     size_t count2 = job->is_pair ? job->parts[!swapped].count : 1;
     for (size_t n = 1; n <= count1; n++) {
-        size_t i = n < count1 ? n : 0; /* the kept part goes last, ... */
+        size_t i = n < count1 ? n : 0;           /* the kept part goes last, ... */
         for (size_t j = i == 0; j < count2; j++) /* ... without the kept part again */
             if (put_row(rows, job, swapped ? j : i, swapped ? i : j, err) != TXE_OK)
                 return err->status;
@@ -377,9 +378,10 @@ put_overflow(struct txe_rows *rows, const struct job *job, struct txe_error *err
 }
 
 txe_status
-txe_post_process(const struct txe_post *post, const struct txe_truncate_options *options,
-                 const struct txe_tokens *a, const struct txe_tokens *b, int64_t sample,
-                 struct txe_rows *rows, struct txe_error *err)
+txe_post_process(const struct txe_post *post,
+                 const struct txe_truncate_options *options, const struct txe_tokens *a,
+                 const struct txe_tokens *b, int64_t sample, struct txe_rows *rows,
+                 struct txe_error *err)
 {
     struct job job = {
         .post = post,

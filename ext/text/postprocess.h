@@ -28,12 +28,14 @@ struct txe_template {
 
 /* A post-processor.  Reference-counted, immutable once built.
  *
- * Trimming takes white space off the ends of a token's offsets; each of the `ntrims` does
- * it once, and spares the one space that add_prefix_space put in front of a text. */
+ * Trimming takes white space off the ends of a token's offsets; each of the `ntrims`
+ * does it once, and spares the one space that add_prefix_space put in front of a text.
+ */
 struct txe_post {
     atomic_size_t nrefs;
     bool present; /* false: no post-processor at all */
-    /* RobertaProcessing: what was cut off has type 0 too, but only with special tokens. */
+    /* RobertaProcessing: what was cut off has type 0 too, but only with special tokens.
+     */
     bool zero_overflow_types;
     size_t ntrims;
     bool trim_spares_prefix[TXE_MAX_TRIMS];

@@ -22,8 +22,7 @@ struct txe_split_step {
     bool cut;              /* METASPACE: cut before each U+2581 */
 };
 
-/* A sequence of steps, each applied to every word the one before it left.  Immutable.
- */
+/* A sequence of steps, each applied to what the one before left; immutable. */
 struct txe_splitter {
     struct txe_split_step steps[4];
     size_t nsteps;

@@ -1,7 +1,8 @@
 /* Reader of SentencePiece .model files: see spm_model.h.
  *
- * The wire format is a sequence of fields: a varint holding field number * 8 + wire type,
- * then the value.  Fields that are not known here are skipped by their wire type. */
+ * The wire format is a sequence of fields: a varint holding field number * 8 + wire
+ * type, then the value.  Fields that are not known here are skipped by their wire type.
+ */
 #include "text/spm_model.h"
 
 #include <math.h>

@@ -269,7 +269,8 @@ copy_piece(struct txe_text *to, const struct txe_text *from, size_t start, size_
     return TXE_OK;
 }
 
-/* Normaliser and what follows, for bytes [start, start + nbytes) of the original text. */
+/* Normaliser and what follows, for bytes [start, start + nbytes) of the original text.
+ */
 static txe_status
 encode_between(struct job *job, struct txe_str text, size_t start)
 {
@@ -320,11 +321,12 @@ encode_text(struct job *job, struct txe_str text)
         return job->err->status;
     for (size_t i = 0; i < segments->count; i++) {
         struct txe_segment segment = segments->items[i];
-        struct txe_str slice = {text.bytes + segment.start, segment.end - segment.start};
+        struct txe_str slice = {text.bytes + segment.start,
+                                segment.end - segment.start};
         struct txe_span origin = {(uint32_t)segment.start, (uint32_t)segment.end};
-        txe_status status =
-            segment.token != NULL ? put_added_token(job, segment.token, slice, origin)
-                                  : encode_between(job, slice, segment.start);
+        txe_status status = segment.token != NULL
+                                ? put_added_token(job, segment.token, slice, origin)
+                                : encode_between(job, slice, segment.start);
         if (status != TXE_OK)
             return status;
     }
@@ -393,7 +395,8 @@ txe_status
 txe_encode(const struct txe_tokenizer *tokenizer,
            const struct txe_encode_options *options, const struct txe_input *text,
            const struct txe_input *pair, int64_t sample,
-           struct txe_workspace *workspace, struct txe_rows *rows, struct txe_error *err)
+           struct txe_workspace *workspace, struct txe_rows *rows,
+           struct txe_error *err)
 {
     struct txe_tokens *tokens = workspace->tokens;
     if (prepare(workspace, tokenizer, rows, err) != TXE_OK ||

@@ -10,8 +10,8 @@
 #include "text/postprocess.h"
 #include "text/split.h"
 
-/* Longer texts are refused, so that positions in what a normaliser makes of them (at most
- * 11 bytes for one) always fit. */
+/* Longer texts are refused, so that positions in what a normaliser makes of them (at
+ * most 11 bytes for one) always fit. */
 #define TXE_MAX_TEXT_NBYTES ((size_t)1 << 28)
 
 /* What tokenizers that differ only in added tokens or post-processor share.
@@ -69,11 +69,11 @@ struct txe_workspace {
 };
 void txe_workspace_free(struct txe_workspace *workspace);
 
-/* Encodes a text and, unless NULL, its pair, and appends the rows (see txe_post_process).
- * rows->with_* say what is wanted and must stay the same from call to call, as must
- * tokenizer and options.  Offsets are in code points.  TXE_EVALUE for a text that is too
- * long, that the model cannot write, or that cannot be truncated as asked; TXE_ENOMEM;
- * rows are then as they were. */
+/* Encodes a text and, unless NULL, its pair, and appends the rows (see
+ * txe_post_process). rows->with_* say what is wanted and must stay the same from call
+ * to call, as must tokenizer and options.  Offsets are in code points.  TXE_EVALUE for
+ * a text that is too long, that the model cannot write, or that cannot be truncated as
+ * asked; TXE_ENOMEM; rows are then as they were. */
 txe_status txe_encode(const struct txe_tokenizer *tokenizer,
                       const struct txe_encode_options *options,
                       const struct txe_input *text, const struct txe_input *pair,

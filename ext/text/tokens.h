@@ -18,7 +18,8 @@ struct txe_trim {
 /* The arrays but ids are NULL while they are not wanted. */
 struct txe_tokens {
     uint32_t *ids;
-    struct txe_span *spans; /* see who fills them: bytes at first, code points at last */
+    struct txe_span
+        *spans; /* see who fills them: bytes at first, code points at last */
     uint32_t *words;
     struct txe_trim *trims;
     uint32_t *values; /* number in txe_rows.values of the token's own string, 0: none */
@@ -50,8 +51,8 @@ struct txe_scratch {
     size_t nbytes;
 };
 
-/* At least count * size bytes, aligned for anything; what was there before is lost.  NULL
- * when there is no memory. */
+/* At least count * size bytes, aligned for anything; what was there before is lost.
+ * NULL when there is no memory. */
 void *txe_scratch_get(struct txe_scratch *scratch, size_t count, size_t size);
 
 #endif

@@ -76,8 +76,8 @@ txe_trie_build(struct txe_trie *trie, struct txe_trie_key *keys, size_t nkeys,
         qsort(keys, nkeys, sizeof *keys, compare_keys);
     size_t nnodes = count_nodes(keys, nkeys);
     if (nnodes > UINT32_MAX)
-        return txe_fail(err, TXE_EVALUE, "the vocabulary is too large: %zu bytes in all",
-                        nnodes);
+        return txe_fail(err, TXE_EVALUE,
+                        "the vocabulary is too large: %zu bytes in all", nnodes);
     struct range *ranges = txe_alloc(nnodes, sizeof *ranges);
     trie->nodes = txe_alloc(nnodes, sizeof *trie->nodes);
     if (ranges == NULL || trie->nodes == NULL) {

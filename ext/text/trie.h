@@ -1,4 +1,5 @@
-/* A byte trie over a fixed set of keys, for finding every key that a text begins with. */
+/* A byte trie over a fixed set of keys, for finding every key that a text begins with.
+ */
 #ifndef TXE_TEXT_TRIE_H
 #define TXE_TEXT_TRIE_H
 
@@ -16,8 +17,8 @@ struct txe_trie_key {
 };
 
 struct txe_trie_node {
-    uint32_t first;    /* children are nodes [first, first + nchildren), by label */
-    uint32_t value;    /* of the key that ends here, or TXE_TRIE_NONE */
+    uint32_t first; /* children are nodes [first, first + nchildren), by label */
+    uint32_t value; /* of the key that ends here, or TXE_TRIE_NONE */
     uint16_t nchildren;
     uint8_t label;
 };
@@ -29,9 +30,9 @@ struct txe_trie {
     uint32_t root[256]; /* the root's children by byte, 0 where there is none */
 };
 
-/* Builds the trie in time linear in the keys' bytes after sorting them (in place).  Empty
- * keys are left out; of equal keys the one with the greatest value counts.  The bytes are
- * not needed afterwards. */
+/* Builds the trie in time linear in the keys' bytes after sorting them (in place).
+ * Empty keys are left out; of equal keys the one with the greatest value counts.  The
+ * bytes are not needed afterwards. */
 txe_status txe_trie_build(struct txe_trie *trie, struct txe_trie_key *keys,
                           size_t nkeys, struct txe_error *err);
 void txe_trie_free(struct txe_trie *trie);

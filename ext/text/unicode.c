@@ -186,6 +186,12 @@ in_ranges(uint32_t c, const struct code_range *ranges, size_t count)
 }
 
 bool
+txe_is_word(uint32_t c)
+{
+    return in_ranges(c, word_ranges, TXE_LEN(word_ranges));
+}
+
+bool
 txe_is_cjk(uint32_t c)
 {
     static const struct code_range blocks[] = {

@@ -19,8 +19,7 @@ uint32_t txe_utf8_decode(const char *bytes, size_t *nbytes);
 /* Encodes a code point (not a surrogate) into out[4]; returns its length (1-4). */
 size_t txe_utf8_encode(uint32_t c, char *out);
 
-/* True when bytes[0, nbytes) is well-formed UTF-8 (no surrogates, no overlong forms).
- */
+/* True when bytes[0, nbytes) is well-formed UTF-8: no surrogates, no overlong forms. */
 bool txe_utf8_valid(const char *bytes, size_t nbytes);
 
 bool txe_is_whitespace(uint32_t c);   /* White_Space, as Rust's char::is_whitespace */
@@ -31,6 +30,7 @@ bool txe_is_nonspacing_mark(uint32_t c); /* dropped by BertNormalizer's strip_ac
 bool txe_is_combining_mark(uint32_t c);  /* dropped by StripAccents */
 bool txe_is_regex_letter(uint32_t c);    /* \p{L} of the byte-level pattern */
 bool txe_is_regex_number(uint32_t c);    /* \p{N} of the byte-level pattern */
+bool txe_is_word(uint32_t c);             /* touches an added token with single_word */
 bool txe_is_regex_space(uint32_t c);     /* \s of the byte-level pattern */
 
 /* Lower case of c into out[3]; returns how many code points (1-3). */

@@ -67,6 +67,15 @@ def removed_by(split: pre_tokenizers.PreTokenizer) -> set[int]:
     return {c for c in CODE_POINTS if chr(c) not in kept}
 
 
+def letters_to_single_word() -> set[int]:
+    """Code points that keep an added token from being a single word when they follow it."""
+    token = tokenizers.AddedToken("X", single_word=True, normalized=False)
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0}, unk_token="?"))
+    tokenizer.add_tokens([token])
+    found = tokenizer.encode_batch([f"X{chr(c)}" for c in CODE_POINTS])
+    return {c for c, encoding in zip(CODE_POINTS, found, strict=True) if encoding.ids == [0]}
+
+
 def isolated_by(split: pre_tokenizers.PreTokenizer) -> set[int]:
     """Code points that a pre-tokenizer cuts out from between letters."""
     text = "".join(f"aa{chr(c)}" for c in CODE_POINTS) + "aa"
@@ -266,7 +275,8 @@ def header() -> str:
  * Which answers: white space of WhitespaceSplit; controls dropped by BertNormalizer's
  * clean_text; punctuation isolated by BertPreTokenizer; marks dropped by BertNormalizer's
  * strip_accents and by StripAccents; \\p{{L}}, \\p{{N}} and \\s of the byte-level pattern's
- * engine; clusters seen through Precompiled; Lowercase; NFD, NFKD. */
+ * engine; clusters seen through Precompiled; Lowercase; NFD, NFKD; neighbours of added
+ * tokens that must be single words. */
 #ifndef TXE_TEXT_UNICODE_TABLES_H
 #define TXE_TEXT_UNICODE_TABLES_H
 
@@ -309,6 +319,11 @@ struct lowercase_rule {{
             "Code points that NFKD takes apart.",
         ),
         range_array("reordered_ranges", reordering(), "Code points with a combining class not 0."),
+        range_array(
+            "word_ranges",
+            letters_to_single_word(),
+            "Code points that are part of a word beside an added token.",
+        ),
         "#endif\n",
     ]
     return "\n\n".join(parts)

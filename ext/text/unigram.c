@@ -86,17 +86,18 @@ search(const struct txe_unigram *model, const char *word, size_t nbytes,
                 offer(&best[end], model->scores[id] + so_far, start, id);
                 is_piece |= end - start == width;
             }
-            node = end < nbytes ? txe_trie_child(trie, node, (unsigned char)word[end])
-                                : 0;
+            node =
+                end < nbytes ? txe_trie_child(trie, node, (unsigned char)word[end]) : 0;
         }
         if (is_piece)
             continue;
         struct best *after = &best[start + width];
         if (!model->has_unk &&
             (after->start == NOWHERE || model->unk_score + so_far > after->score))
-            return txe_fail(err, TXE_EVALUE,
-                            "the character '%.*s' is unknown and the model has no unk_id",
-                            (int)width, word + start);
+            return txe_fail(
+                err, TXE_EVALUE,
+                "the character '%.*s' is unknown and the model has no unk_id",
+                (int)width, word + start);
         offer(after, model->unk_score + so_far, start, model->unk_id);
     }
     return TXE_OK;

@@ -45,8 +45,7 @@ grow_slots(struct txe_vocab *vocab, struct txe_error *err)
     bigger.seed = txe_hash_mix((uint64_t)(uintptr_t)bigger.slots);
     for (size_t i = 0; i < vocab->count; i++) {
         const struct txe_vocab_entry *entry = &vocab->entries[i];
-        size_t slot =
-            find_slot(&bigger, vocab->bytes + entry->start, entry->nbytes);
+        size_t slot = find_slot(&bigger, vocab->bytes + entry->start, entry->nbytes);
         bigger.slots[slot] = (uint32_t)i + 1; /* a repeated string: the last counts */
         bigger.by_id[find_id_slot(&bigger, entry->id)] = (uint32_t)i + 1;
     }
@@ -94,9 +93,8 @@ txe_vocab_add(struct txe_vocab *vocab, const char *bytes, size_t nbytes, uint32_
     const struct txe_vocab_entry *other = txe_vocab_at(vocab, id);
     if (other != NULL)
         return txe_fail(err, TXE_EVALUE, "'%.*s' and '%.*s' have the same id %lu",
-                        (int)TXE_MIN(other->nbytes, 80),
-                        txe_vocab_bytes(vocab, other), (int)TXE_MIN(nbytes, 80), bytes,
-                        (unsigned long)id);
+                        (int)TXE_MIN(other->nbytes, 80), txe_vocab_bytes(vocab, other),
+                        (int)TXE_MIN(nbytes, 80), bytes, (unsigned long)id);
     if (2 * (vocab->count + 1) > vocab->nslots && grow_slots(vocab, err) != TXE_OK)
         return err->status;
     size_t slot = find_slot(vocab, bytes, nbytes);

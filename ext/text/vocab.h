@@ -30,8 +30,9 @@ struct txe_vocab {
     uint64_t seed;
 };
 
-/* Adds a string (copied).  TXE_EVALUE when the id is taken or too large, or the string is
- * there already; with `replace` a repeated string is allowed and its last id counts. */
+/* Adds a string (copied).  TXE_EVALUE when the id is taken or too large, or the string
+ * is there already; with `replace` a repeated string is allowed and its last id counts.
+ */
 txe_status txe_vocab_add(struct txe_vocab *vocab, const char *bytes, size_t nbytes,
                          uint32_t id, bool replace, struct txe_error *err);
 

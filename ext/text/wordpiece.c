@@ -56,10 +56,11 @@ has_more_chars(const char *word, size_t nbytes, size_t limit)
     return false;
 }
 
-/* Bytes of the longest key that word[0, nbytes) begins with, 0 if none; its value goes to
- * *id. */
+/* Bytes of the longest key that word[0, nbytes) begins with, 0 if none; its value goes
+ * to *id. */
 static size_t
-longest_piece(const struct txe_trie *trie, const char *word, size_t nbytes, uint32_t *id)
+longest_piece(const struct txe_trie *trie, const char *word, size_t nbytes,
+              uint32_t *id)
 {
     size_t longest = 0;
     uint32_t node = trie->root[(unsigned char)word[0]];
@@ -96,10 +97,11 @@ txe_wordpiece_encode(const struct txe_wordpiece *model, const char *word, size_t
 unknown:
     tokens->count = count_before;
     if (!model->has_unk)
-        return txe_fail(err, TXE_EVALUE,
-                        "the word '%.*s' is unknown and the model's unk_token is not in "
-                        "its vocabulary",
-                        (int)TXE_MIN(nbytes, 80), word);
+        return txe_fail(
+            err, TXE_EVALUE,
+            "the word '%.*s' is unknown and the model's unk_token is not in "
+            "its vocabulary",
+            (int)TXE_MIN(nbytes, 80), word);
     if (!txe_tokens_push(tokens, model->unk_id, 0, nbytes))
         return txe_fail_nomem(err, tokens->capacity);
     return TXE_OK;

@@ -17,9 +17,10 @@ struct txe_wordpiece {
 
 /* Builds the model over `vocab`, which is not needed afterwards.  `prefix` marks pieces
  * that continue a word. */
-txe_status txe_wordpiece_init(struct txe_wordpiece *model, const struct txe_vocab *vocab,
-                              const char *prefix, size_t prefix_nbytes,
-                              size_t max_nchars, struct txe_error *err);
+txe_status txe_wordpiece_init(struct txe_wordpiece *model,
+                              const struct txe_vocab *vocab, const char *prefix,
+                              size_t prefix_nbytes, size_t max_nchars,
+                              struct txe_error *err);
 void txe_wordpiece_free(struct txe_wordpiece *model);
 
 /* Appends the tokens of word[0, nbytes), not empty, with spans in bytes of the word.

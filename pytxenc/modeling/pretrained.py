@@ -178,7 +178,8 @@ class PreTrainedModel:
         model._set_up(config, add_pooling_layer)
         checkpoint: Mapping[str, NDArray[Any]]
         if state_dict is not None:
-            checkpoint = {key: to_numpy(value) for key, value in state_dict.items()}
+            # Copies: what the caller does to its tensors later must not change the model.
+            checkpoint = {key: np.array(to_numpy(value)) for key, value in state_dict.items()}
         else:
             assert source is not None
             checkpoint = Checkpoint.find(source, use_safetensors=use_safetensors, variant=variant)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -403,8 +405,13 @@ class PreTrainedTokenizerBase(Calls, Decoding):
     @classmethod
     def _accepted(cls, config: dict[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The part of a saved configuration that is arguments; the rest is kept to be saved."""
-        own = cls.__init__.__code__
-        names = {*_OPTIONS, *own.co_varnames[1 : own.co_argcount]} - {
+        own = [
+            inspect.signature(vars(parent)["__init__"]).parameters
+            for parent in cls.__mro__
+            if "__init__" in vars(parent) and parent is not object
+        ]
+        names = {*_OPTIONS, *itertools.chain(*own)} - {
+            *("self", "args", "kwargs"),
             *cls.vocab_files_names,
             *("vocab", "merges", "name_or_path", "legacy_added_tokens", "saved_config"),
         }

@@ -225,8 +225,9 @@ class Encodings(Sequence[Encoding]):
     """The Encoding of every row of a batch, computed when first looked at.
 
     `encode()` runs the tokenizer again on the texts of the call, this time for every field
-    and the tokens' strings; `pad_token` stands at pads.  With `overflow`, rows that truncation cut off are items of
-    their own; they are in their text's `overflowing` in any case.
+    and the tokens' strings; `pad_token` stands at pads.  With `overflow`, rows that
+    truncation cut off are items of their own; they are in their text's `overflowing` in
+    any case.
     """
 
     def __init__(
@@ -259,9 +260,7 @@ class Encodings(Sequence[Encoding]):
                 padding.type_id,
             )
         fields, starts = pad_fields(arrays, padding)
-        tokens = [
-            arrays["tokens"][start:end] for start, end in itertools.pairwise(arrays["rows"])
-        ]
+        tokens = [arrays["tokens"][start:end] for start, end in itertools.pairwise(arrays["rows"])]
         every = [
             self._row(fields, int(start), int(end), tokens[row])
             for row, (start, end) in enumerate(itertools.pairwise(starts))

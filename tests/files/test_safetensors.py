@@ -440,3 +440,17 @@ def test_many_threads(path):
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_a_message_that_does_not_fit_ends_between_letters(tmp_path):
+    """The buffer for messages is shorter than this path; it must not cut a letter in two."""
+    for shift in range(3):
+        folder = tmp_path / ("x" * shift)
+        for _ in range(8):
+            folder /= "语" * 60
+        folder.mkdir(parents=True)
+        path = folder / "model.safetensors"
+        path.write_bytes(b"too short")
+        with pytest.raises(ValueError, match="语") as caught:
+            SafeTensors(path)
+        assert "\ufffd" not in str(caught.value)

@@ -1,6 +1,6 @@
 """Damaged SentencePiece models: each is refused with an offset or read to its last piece.
 
-    python tests/fuzz/fuzz_spm_model.py --runs 100000 --seed 1
+python tests/fuzz/fuzz_spm_model.py --runs 100000 --seed 1
 """
 
 import random

@@ -250,3 +250,13 @@ def test_a_truncated_file(tmp_path):
         (tmp_path / "model.safetensors").write_bytes(whole[:size])
         with pytest.raises(ValueError, match=r"model\.safetensors"):
             modeling.BertModel.from_pretrained(tmp_path)
+
+
+def test_a_given_state_dict_is_copied():
+    config = modeling.BertModel.config_class(**SIZES)
+    state = {k: v.copy() for k, v in modeling.BertModel(config).state_dict().items()}
+    model = modeling.BertModel.from_pretrained(None, config=config, state_dict=state)
+    before = model(IDS)[0]
+    for value in state.values():
+        value += 1
+    np.testing.assert_array_equal(model(IDS)[0], before)

@@ -2,12 +2,14 @@
 
 import contextlib
 import copy
+import itertools
 import json
 from typing import Any
 
 import pytest
 
 tokenizers = pytest.importorskip("tokenizers", minversion="0.23")
+
 
 from pytxenc import _core  # noqa: E402
 
@@ -86,7 +88,7 @@ def added(content: str, id: int, **flags: bool) -> dict[str, Any]:
 def rows(arrays: dict[str, Any], *names: str) -> list[dict[str, list]]:
     """The flat arrays of encode_batch cut into rows."""
     ends = arrays["rows"].tolist()
-    cut = zip(ends, ends[1:], strict=False)
+    cut = itertools.pairwise(ends)
     return [{name: arrays[name][a:b].tolist() for name in names} for a, b in cut]
 
 

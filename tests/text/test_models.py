@@ -115,6 +115,20 @@ def test_merges_as_strings_and_the_version_line():
     Both(spec(model)).check(["abcab", "cab"])
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        bpe(["a", "b", "ab"], [("a", "b")]),
+        word_piece("a", "##b"),
+        word_level("a", "ab"),
+        unigram([("<unk>", 0.0), ("a", -1.0), ("b", -2.0)]),
+    ],
+)
+def test_models_of_old_files_without_a_type(model):
+    del model["type"]
+    Both(spec(model)).check(["ab", "a", "b"])
+
+
 MILLION = 1_000_000
 
 
@@ -187,7 +201,7 @@ SCORES = unigram([("<unk>", 0.0), ("a", -1.0)])
     [
         (None, "model: expected a dict, got nothing"),
         ([], "model: expected a dict, got list"),
-        ({}, "model.type: expected a str, got nothing"),
+        ({}, "model.vocab: expected a dict, got nothing"),
         ({"type": 3}, "model.type: expected a str, got int"),
         ({"type": "CharLevel"}, "model: the type 'CharLevel' is not supported"),
         (changed(PIECE, vocab=None), "model.vocab: expected a dict, got nothing"),

@@ -9,7 +9,7 @@ from pytxenc._core import read_sentencepiece
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 
-import spm_proto as proto  # noqa: E402
+import spm_proto as proto
 
 DEFAULTS = {
     "model_type": 1,
@@ -31,7 +31,9 @@ def test_pieces_and_defaults():
 
 
 def test_every_field():
-    trainer = b"".join(proto.number(*pair) for pair in ((3, 2), (40, 5), (41, -1), (42, 3), (43, 4)))
+    trainer = b"".join(
+        proto.number(*pair) for pair in ((3, 2), (40, 5), (41, -1), (42, 3), (43, 4))
+    )
     flags = b"".join(proto.number(field, 0) for field in (3, 4, 5))
     normalizer = proto.data(1, b"name") + proto.data(2, b"\x00map\xff") + flags
     assert read_sentencepiece(proto.model(trainer=trainer, normalizer=normalizer)) == {

@@ -247,11 +247,11 @@ def test_what_is_refused(bert, arguments, error, told):
 
 def test_unknown_arguments_everywhere(bert, made_up):
     for call in (bert.encode, bert.tokenize, bert.encode_plus, bert.batch_encode_plus):
-        with pytest.raises(TypeError, match="'trunc'.*'truncation'"):
+        with pytest.raises(TypeError, match=r"'trunc'.*'truncation'"):
             call(["a"], trunc=True)
-    with pytest.raises(TypeError, match="'do_lowercase'.*'do_lower_case'"):
+    with pytest.raises(TypeError, match=r"'do_lowercase'.*'do_lower_case'"):
         BertTokenizer({"[UNK]": 0}, do_lowercase=True)
-    with pytest.raises(TypeError, match="'padding_sid'.*'padding_side'"):
+    with pytest.raises(TypeError, match=r"'padding_sid'.*'padding_side'"):
         BertTokenizer.from_pretrained(made_up["bert"], padding_sid="left")
     with pytest.raises(TypeError, match="token"):
         BertTokenizer.from_pretrained(made_up["bert"], use_auth_token="x")
