@@ -44,7 +44,7 @@ format: .venv-dev/.tools ## rewrite the sources in the house style
 
 ASAN_RUN = LD_PRELOAD=$$($(CC) -print-file-name=libasan.so):$$($(CC) -print-file-name=libubsan.so) \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 PYTHONMALLOC=malloc
-FUZZ_RUNS ?= 100000
+FUZZ_RUNS ?= 20000
 
 asan: .venv-asan/.installed ## tests and fuzzers under AddressSanitizer and UBSan
 	cd tests && $(ASAN_RUN) PYTXENC_TEST_INSTALLED=1 \

@@ -1,6 +1,7 @@
 """What all tests share: where the reference data is, and no network."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
@@ -47,3 +48,18 @@ def weights_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no models: {folder} does not exist (make demo fetches them)")
     return folder
+
+
+@pytest.fixture
+def resident() -> Callable[[], int]:
+    """Tells the bytes of memory in use; skips where that would say nothing about leaks."""
+    if not os.path.exists("/proc/self/statm"):
+        pytest.skip("memory is measured by /proc/self/statm")
+    if "libasan" in os.environ.get("LD_PRELOAD", ""):
+        pytest.skip("AddressSanitizer keeps memory that was freed")
+
+    def measure() -> int:
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    return measure

@@ -61,7 +61,7 @@ grow_storage(struct txe_vocab *vocab, size_t nbytes, struct txe_error *err)
     size_t need;
     if (!txe_add_size(vocab->nbytes, nbytes, &need))
         return txe_fail_nomem(err, SIZE_MAX);
-    if (need > vocab->bytes_capacity) {
+    if (vocab->bytes == NULL || need > vocab->bytes_capacity) {
         size_t capacity = need + need / 2 + 64;
         char *bytes = txe_realloc(vocab->bytes, capacity, 1);
         if (bytes == NULL)

@@ -145,13 +145,7 @@ def test_misaligned_data_are_copied(path):
     assert copied == 7
 
 
-def resident():
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
-def test_opening_a_large_file_copies_nothing(path):
+def test_opening_a_large_file_copies_nothing(path, resident):
     rows = 640 * 1024 * 1024 // 4096
     header = {
         "a": {"dtype": "F32", "shape": [rows // 2, 1024], "data_offsets": [0, rows * 2048]},
@@ -177,8 +171,7 @@ def test_opening_a_large_file_copies_nothing(path):
     assert resident() - before > 32 << 20
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
-def test_nothing_leaks(path, tmp_path):
+def test_nothing_leaks(path, tmp_path, resident):
     header = {
         "__metadata__": {"k": "v" * 10_000},
         "a": {"dtype": "F16", "shape": [5000], "data_offsets": [0, 10_000]},

@@ -1,6 +1,6 @@
 """Damaged tokenizer specifications and random calls of what is made of them.
 
-    python tests/fuzz/fuzz_tokenizer_spec.py --runs 100000 --seed 1
+python tests/fuzz/fuzz_tokenizer_spec.py --runs 100000 --seed 1
 """
 
 import copy
