@@ -32,7 +32,7 @@ def _check_config(config: Mapping[str, Any], path: Path) -> None:
     token = (str, AddedToken)
     for key, value in config.items():
         right, wanted = True, ""
-        if value is None:
+        if value is None and key not in ("padding_side", "truncation_side"):
             continue
         if key in NAMED_TOKENS:
             right, wanted = isinstance(value, token), "a token"
