@@ -238,6 +238,7 @@ txe_added_find(const struct txe_added *added, bool normalized, bool skip_special
     const struct txe_trie *trie = normalized ? &added->normal : &added->raw;
     bool any = normalized ? added->has_normal : added->has_raw;
     size_t done = 0; /* end of the last segment */
+    size_t space_end = 0; /* end of the white space that a token took last */
     segments->count = 0;
     for (size_t at = 0, next; any && at < nbytes; at = next) {
         size_t end = at;
@@ -254,13 +255,13 @@ txe_added_find(const struct txe_added *added, bool normalized, bool skip_special
             continue;
         if (token->single_word && !is_single_word(text, nbytes, at, end))
             continue;
-        /* White space that the last token took is taken: what lies in it is no match,
-         * and only a token that may do without it reaches into it. */
-        if (end <= done || (at < done && !token->lstrip))
-            continue;
         size_t start = token->lstrip ? skip_space_left(text, at, done) : at;
-        if (token->rstrip)
-            end = skip_space_right(text, nbytes, end);
+        /* As in the reference, tokens may begin in white space that the last one took:
+         * then its end is known, and not looked for again by each of them. */
+        if (token->rstrip && end < space_end)
+            end = space_end;
+        else if (token->rstrip)
+            end = space_end = skip_space_right(text, nbytes, end);
         if (add_segment(segments, done, start, NULL, err) != TXE_OK ||
             add_segment(segments, start, end, token, err) != TXE_OK)
             return err->status;

@@ -102,16 +102,17 @@ char_index(struct cursor *cursor, size_t at)
 }
 
 static struct txe_span
-to_chars(struct cursor *cursor, struct txe_span span)
+to_chars(struct cursor cursors[2], struct txe_span span)
 {
-    size_t nbytes = cursor->text.nbytes;
+    struct cursor *start = &cursors[0], *end = &cursors[1];
+    size_t nbytes = start->text.nbytes;
     if (span.start >= nbytes)
         return span; /* beyond the end the reference leaves bytes as they are */
-    struct txe_span chars = {(uint32_t)char_index(cursor, span.start), 0};
+    struct txe_span chars = {(uint32_t)char_index(start, span.start), 0};
     if (span.end < nbytes)
-        chars.end = (uint32_t)char_index(cursor, span.end);
+        chars.end = (uint32_t)char_index(end, span.end);
     else
-        chars.end = (uint32_t)char_index(cursor, nbytes - 1) + 1;
+        chars.end = (uint32_t)char_index(end, nbytes - 1) + 1;
     return chars;
 }
 
@@ -123,7 +124,7 @@ struct job {
     const struct txe_encode_options *options;
     struct txe_workspace *workspace;
     struct txe_tokens *tokens;
-    struct cursor cursor;
+    struct cursor cursors[2]; /* of starts and of ends, which may overlap */
     size_t word;     /* number of the next word */
     bool fixed_word; /* the text is itself a word: all tokens have its number */
     struct txe_strings *values; /* where tokens' own strings go */
@@ -204,7 +205,7 @@ finish_word(struct job *job, size_t first, const struct txe_text *text, size_t s
         if (tokens->with_values &&
             note_value(job, i, token_value(job, tokens->ids[i], slice)) != TXE_OK)
             return job->err->status;
-        tokens->spans[i] = to_chars(&job->cursor, origin);
+        tokens->spans[i] = to_chars(job->cursors, origin);
     }
     job->word += !job->fixed_word;
     return TXE_OK;
@@ -222,7 +223,7 @@ put_added_token(struct job *job, const struct txe_added_token *token,
     if (tokens->with_words)
         tokens->words[at] = (uint32_t)job->word;
     if (tokens->with_spans)
-        tokens->spans[at] = to_chars(&job->cursor, origin);
+        tokens->spans[at] = to_chars(job->cursors, origin);
     if (tokens->with_trims)
         tokens->trims[at] = count_trims(text);
     if (tokens->with_values && note_value(job, at, text) != TXE_OK)
@@ -315,7 +316,7 @@ encode_text(struct job *job, struct txe_str text)
                         "a text of %zu bytes is too long: at most %zu are possible",
                         text.nbytes, TXE_MAX_TEXT_NBYTES);
     struct txe_segments *segments = &job->workspace->raw;
-    job->cursor = (struct cursor){text, 0, 0};
+    job->cursors[0] = job->cursors[1] = (struct cursor){text, 0, 0};
     if (txe_added_find(job->tokenizer->added, false, job->options->split_special_tokens,
                        text.bytes, text.nbytes, segments, job->err) != TXE_OK)
         return job->err->status;
