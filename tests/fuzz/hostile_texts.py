@@ -6,6 +6,7 @@ A ratio near 4 is linear.  Nothing is judged here but that every text is encoded
 """
 
 import argparse
+import gc
 import resource
 import tempfile
 import time
@@ -98,6 +99,7 @@ def main() -> None:
     parser.add_argument("--added", type=int, default=100_000, help="added tokens")
     parser.add_argument("--only", nargs="*", help="names of texts")
     options = parser.parse_args()
+    gc.disable()  # its cost grows with all the lists there are
     with tempfile.TemporaryDirectory() as folder:
         for family, tokenizer in tokenizers(Path(folder), options.added):
             for name, make in TEXTS.items():
