@@ -222,6 +222,7 @@ def test_no_overflow_unless_asked():
 # ---- added tokens ----
 
 
+@pytest.mark.slow
 def test_any_character_beside_a_single_word():
     """single_word looks at the class \\w of the character on either side."""
     token = added("X", 1, single_word=True)

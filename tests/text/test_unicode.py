@@ -69,6 +69,7 @@ def test_every_code_point_is_stripped_alone():
     assert different == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", ["a{}a", "1{}1", "!{}!", " {} ", "\n{}"])
 @pytest.mark.parametrize(
     "split", [("BertPreTokenizer",), ("WhitespaceSplit",), ("ByteLevel", False, True)], ids=str
@@ -140,6 +141,7 @@ def test_utf8_valid():
     assert _core._text_utf8_valid("".join(map(chr, CODE_POINTS)).encode())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not tokenizers.__version__.startswith("0.23."), reason="the tables are those of 0.23"
 )
