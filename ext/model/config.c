@@ -26,8 +26,8 @@ txe_config_check(struct txe_config *config, struct txe_error *err)
         size_t value, least;
     } sizes[] = {
         {"vocab_size", config->vocab_size, 1},
-        {"embedding_size", config->embedding_size, 1},
         {"hidden_size", config->hidden_size, 1},
+        {"embedding_size", config->embedding_size, 1},
         {"num_hidden_layers", config->num_layers, 0},
         {"num_hidden_groups", config->num_groups, config->family == TXE_ALBERT},
         {"inner_group_num", config->inner_group_num, 1},

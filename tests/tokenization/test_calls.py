@@ -333,6 +333,8 @@ def test_convert(bert):
     assert bert.convert_ids_to_tokens(np.array([1, 2])) == ["[UNK]", "[CLS]"]
     assert bert.convert_ids_to_tokens([2, 5], skip_special_tokens=True) == ["a"]
     assert bert.convert_tokens_to_string(["hello", "##ing"]) == "helloing"
+    with pytest.raises(TypeError, match="list of tokens"):
+        bert.convert_tokens_to_string("hello")
 
 
 def test_ids_with_special_tokens_around(ours):
