@@ -223,7 +223,7 @@ def _trie(pieces: Mapping[str, float]) -> dict[Any, Any]:
 def _longest(trie: dict[Any, Any], text: str, start: int) -> int:
     """Length of the longest piece at `start`, 0 when there is none."""
     length = 0
-    node: dict[Any, Any] | None = trie
+    node: Any = trie
     for end in range(start, len(text)):
         node = node.get(text[end])
         if node is None:
