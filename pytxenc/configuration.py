@@ -31,6 +31,11 @@ __all__ = [
 logger = logging.getLogger("pytxenc")
 
 CONFIG_NAME = "config.json"
+# transformers' names for ways to compute the same attention; all mean ours here.
+ATTENTION = (
+    "eager", "sdpa", "flex_attention", "flash_attention_2", "flash_attention_3",
+    "flash_attention_4",
+)  # fmt: skip
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
 # Other model types of the families' architectures.
@@ -127,6 +132,11 @@ class PreTrainedConfig:
 
     def _check(self) -> None:
         """Conditions between fields."""
+        if self._attn_implementation not in (None, *ATTENTION):
+            raise ValueError(
+                f"attn_implementation is {self._attn_implementation!r}; it must be one of "
+                f"{ATTENTION}"
+            )
         if self.problem_type is not None and self.problem_type not in PROBLEM_TYPES:
             raise ValueError(
                 f"problem_type is {self.problem_type!r}; it must be one of {PROBLEM_TYPES}"

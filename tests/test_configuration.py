@@ -81,3 +81,10 @@ def test_errors_name_the_field():
         pytxenc.BertConfig(hidden_size="16")
     with pytest.raises(ValueError, match="problem_type is 'foo'"):
         pytxenc.BertConfig(problem_type="foo")
+
+
+def test_attn_implementation():
+    for name in (None, "eager", "sdpa", "flash_attention_2"):
+        pytxenc.BertConfig(attn_implementation=name)
+    with pytest.raises(ValueError, match=r"attn_implementation is 'nope'.*'eager'"):
+        pytxenc.BertConfig(attn_implementation="nope")

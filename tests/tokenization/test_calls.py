@@ -369,3 +369,14 @@ def test_fast_names_are_the_same_classes():
     for name in ("Roberta", "Albert", "Bert", "XLMRoberta"):
         fast = getattr(pytxenc.tokenization, f"{name}TokenizerFast")
         assert fast is getattr(pytxenc.tokenization, f"{name}Tokenizer")
+
+
+def test_arguments_of_other_tokenizers_that_old_scripts_pass(made_up):
+    for name, cls in (("roberta", "RobertaTokenizer"), ("albert", "AlbertTokenizer")):
+        options = {"do_basic_tokenize": True, "never_split": None}
+        if name == "roberta":
+            options["do_lower_case"] = True
+        tokenizer = getattr(pytxenc, cls).from_pretrained(made_up[name], **options)
+        assert tokenizer.encode("a") == getattr(pytxenc, cls).from_pretrained(made_up[name]).encode(
+            "a"
+        )
