@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import math
 import os
 from collections.abc import Iterator
@@ -27,8 +28,18 @@ __all__ = [
     "XLMRobertaConfig",
 ]
 
+logger = logging.getLogger("pytxenc")
+
 CONFIG_NAME = "config.json"
+# transformers' names for ways to compute the same attention; all mean ours here.
+ATTENTION = (
+    "eager", "sdpa", "flex_attention", "flash_attention_2", "flash_attention_3",
+    "flash_attention_4",
+)  # fmt: skip
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
+
+# Other model types of the families' architectures.
+_SAME_ARCHITECTURE = ("camembert",)
 
 # Names that old files and callers use for a field.
 _ALIASES = {"torch_dtype": "dtype", "attn_implementation": "_attn_implementation"}
@@ -47,7 +58,7 @@ def _is_a(value: Any, types: tuple[type, ...]) -> bool:
     return isinstance(value, types)
 
 
-def _dtype_name(value: Any) -> Any:
+def dtype_name(value: Any) -> Any:
     """The name of a dtype given as a string, a NumPy dtype or a torch dtype."""
     if value is None or isinstance(value, str):
         return value
@@ -107,7 +118,12 @@ class PreTrainedConfig:
         else:
             if not isinstance(labels, dict):
                 raise TypeError(f"id2label must be a dict of id to name, not {labels!r}")
-            self.id2label = {int(key): value for key, value in labels.items()}
+            try:
+                self.id2label = {int(key): value for key, value in labels.items()}
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"the keys of id2label must be integers: {labels!r:.200}"
+                ) from None
             self.label2id = {value: key for key, value in self.id2label.items()}
             if num_labels is not None and num_labels != len(self.id2label):
                 self.num_labels = num_labels
@@ -116,15 +132,25 @@ class PreTrainedConfig:
 
     def _check(self) -> None:
         """Conditions between fields."""
+        if self._attn_implementation not in (None, *ATTENTION):
+            raise ValueError(
+                f"attn_implementation is {self._attn_implementation!r}; it must be one of "
+                f"{ATTENTION}"
+            )
         if self.problem_type is not None and self.problem_type not in PROBLEM_TYPES:
             raise ValueError(
                 f"problem_type is {self.problem_type!r}; it must be one of {PROBLEM_TYPES}"
+            )
+        if self.problem_type == "single_label_classification" and self.num_labels == 1:
+            raise ValueError(
+                'problem_type "single_label_classification" needs num_labels of 2 or more; for '
+                'one number per text it is "regression"'
             )
 
     def __setattr__(self, name: str, value: Any) -> None:
         name = _ALIASES.get(name, name)
         if name == "dtype":
-            value = _dtype_name(value)
+            value = dtype_name(value)
         field = self._fields.get(name)
         if field is not None and not _is_a(value, field[0]):
             expected = " or ".join(
@@ -276,19 +302,43 @@ class PreTrainedConfig:
         return config
 
     @classmethod
-    def from_source(cls, source: Source, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        """(configuration, keywords that are no fields) from a model's files."""
+    def from_source(
+        cls, source: Source, *, known_types_only: bool = False, **kwargs: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """(configuration, keywords that are no fields) from a model's files.
+
+        A model_type of another class is a warning, as in the reference; with
+        `known_types_only`, one that no class here is for is a ValueError.
+        """
         given = Path(source.name)
         path = given if given.is_file() else source.find(CONFIG_NAME)
         if path is None:
             raise source.missing([CONFIG_NAME])
         content = read_json(path)
+        cls._check_model_type(content.get("model_type"), path, known_types_only)
         content["_name_or_path"] = source.name
         try:
             config, unused = cls.from_dict(content, return_unused_kwargs=True, **kwargs)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{path}: {error}") from None
         return config, unused
+
+    @classmethod
+    def _check_model_type(cls, stated: Any, path: Path, known_types_only: bool) -> None:
+        if stated is None or stated == cls.model_type or not cls.model_type:
+            return
+        known = [c.model_type for c in PreTrainedConfig.__subclasses__()]
+        if known_types_only and stated not in (*known, *_SAME_ARCHITECTURE):
+            raise ValueError(
+                f"{path}: a model of type {stated!r}, which pytxenc does not compute; its types "
+                f"are {', '.join(map(repr, known))}"
+            )
+        logger.warning(
+            "%s: a model of type %r, loaded as one of type %r: they may not fit",
+            path,
+            stated,
+            cls.model_type,
+        )
 
     # ---- as an object ----
 

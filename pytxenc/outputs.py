@@ -8,6 +8,7 @@ Fields and their order are those of transformers 5.23 (`transformers.modeling_ou
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -24,7 +25,7 @@ class ModelOutput(OrderedDict[str, Any]):
     """Base of all outputs: an ordered mapping of the fields that are not None.
 
     Iteration yields keys; an int or a slice indexes the tuple of values; an absent field is
-    None as an attribute and missing as a key.  Entries cannot be deleted.
+    None as an attribute and missing as a key until it is assigned.  Entries cannot be deleted.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -32,10 +33,14 @@ class ModelOutput(OrderedDict[str, Any]):
         dataclass(repr=False, eq=False)(cls)
 
     def __post_init__(self) -> None:
-        for field in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
-            if value is not None:
-                super().__setitem__(field.name, value)
+        # As in the reference, a mapping given alone holds the fields: copies are made so.
+        first, *others = (field.name for field in fields(self))  # type: ignore[arg-type]
+        given = getattr(self, first)
+        if isinstance(given, Mapping) and all(getattr(self, name) is None for name in others):
+            super().__delitem__(first)
+            super().__setattr__(first, None)
+            for name, value in given.items():
+                self[name] = value
 
     def _refuse(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(f"entries of {type(self).__name__} cannot be removed or merged")
@@ -52,7 +57,7 @@ class ModelOutput(OrderedDict[str, Any]):
         super().__setattr__(key, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self and value is not None:
+        if value is not None and name in getattr(self, "__dataclass_fields__", ()):
             super().__setitem__(name, value)
         super().__setattr__(name, value)
 
@@ -65,7 +70,7 @@ class ModelOutput(OrderedDict[str, Any]):
         return type(self), values
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """All values that are not None, in the order of the fields."""
+        """All values that are not None, in the order of the keys."""
         return tuple(self[key] for key in self)
 
 

@@ -8,7 +8,7 @@ hold one of its tensors, so `sys.modules` answers every other question.
 
 # mypy: disable-error-code="override"
 
-import importlib.util
+import importlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
@@ -116,6 +116,11 @@ class Tensor(np.ndarray[Any, Any]):
     @property
     def device(self) -> _Device:
         return _CPU
+
+    @property
+    def data(self) -> "Tensor":
+        """Itself: there is no gradient to leave behind (ndarray's own is a buffer)."""
+        return self
 
     @property
     def requires_grad(self) -> bool:
@@ -472,6 +477,16 @@ def _torch_if_imported() -> ModuleType | None:
     return sys.modules.get("torch")
 
 
+def _torch_if_installed() -> ModuleType | None:
+    """torch, imported if need be; None where it is absent or blocked.  A broken one raises."""
+    try:
+        return importlib.import_module("torch")
+    except ImportError as error:
+        if error.name not in (None, "torch"):
+            raise
+        return None
+
+
 def _is_torch(value: Any) -> bool:
     torch = _torch_if_imported()
     tensor = getattr(torch, "Tensor", None)  # missing while torch is still being imported
@@ -494,9 +509,7 @@ def as_tensor(array: NDArray[Any], kind: str) -> Any:
     if kind == "np":
         return np.asarray(array)
     if kind == "pt":
-        torch = _torch_if_imported()
-        if torch is None and importlib.util.find_spec("torch") is not None:
-            torch = importlib.import_module("torch")
+        torch = _torch_if_installed()
         return _wrap(array) if torch is None else _to_torch(torch, array)
     raise ValueError(
         f"return_tensors={kind!r} is not supported: use 'pt' (torch tensors, or light tensors "

@@ -231,6 +231,30 @@ def test_light_where_torch_is_missing(monkeypatch):
     assert type(to_numpy(tensor)) is np.ndarray
 
 
+@pytest.mark.parametrize(
+    "error", [ModuleNotFoundError("no torch", name="torch"), ImportError("no")]
+)
+def test_light_where_torch_is_blocked(monkeypatch, error):
+    class Blocker:
+        def find_spec(self, name, path=None, target=None):
+            if name == "torch":
+                raise error
+
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Blocker(), *sys.meta_path])
+    assert isinstance(as_tensor(FLOATS, "pt"), Tensor)
+
+
+def test_a_broken_torch_is_not_hidden(monkeypatch, tmp_path):
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("import torch._C")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "torch"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match=r"torch\._C"):
+        as_tensor(FLOATS, "pt")
+
+
 @pytest.mark.parametrize("kind", ["tf", "jax", "mlx", "numpy"])
 def test_other_kinds_are_refused(kind):
     with pytest.raises(ValueError, match=f"{kind}.*'pt'.*'np'"):

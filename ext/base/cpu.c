@@ -16,10 +16,10 @@ txe_cpu_detect(void)
     unsigned a, b, c, d;
     bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
     cpu.avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && f16c;
-    cpu.avx512 = cpu.avx2 && __builtin_cpu_supports("avx512f") &&
-                 __builtin_cpu_supports("avx512bw") &&
-                 __builtin_cpu_supports("avx512cd") &&
-                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    cpu.avx512 =
+        cpu.avx2 && __builtin_cpu_supports("avx512f") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     cpu.avx512_vnni = cpu.avx512 && __builtin_cpu_supports("avx512vnni");
     /* Leaf 7, subleaf 1, EAX: bit 4 AVX-VNNI, bit 5 AVX512-BF16. */
     if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) {

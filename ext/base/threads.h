@@ -1,10 +1,10 @@
 /* A pool of threads for loops whose iterations are independent.
  *
- * One pool serves the whole process: it is started on the first loop that can use it and
- * its size is the set number of threads.  A loop run while another thread of the program
- * has the pool runs on its caller alone, so that calls from many Python threads never
- * start more workers than were asked for.  After fork() the child starts a pool of its
- * own when it first needs one. */
+ * One pool serves the whole process: it is started on the first loop that can use it
+ * and its size is the set number of threads.  A loop run while another thread of the
+ * program has the pool runs on its caller alone, so that calls from many Python threads
+ * never start more workers than were asked for.  After fork() the child starts a pool
+ * of its own when it first needs one. */
 #ifndef TXE_BASE_THREADS_H
 #define TXE_BASE_THREADS_H
 
@@ -16,8 +16,8 @@ typedef void (*txe_loop_body)(void *context, size_t index, size_t worker);
 
 /* Runs body(context, i, worker) for every i in [0, count), each exactly once, in no
  * particular order, on at most min(max_workers, txe_threads_get()) threads, and returns
- * when all are done.  What the bodies wrote is visible to the caller.  Cannot fail: with
- * no threads to be had, the caller runs everything.  Thread-safe. */
+ * when all are done.  What the bodies wrote is visible to the caller.  Cannot fail:
+ * with no threads to be had, the caller runs everything.  Thread-safe. */
 void txe_parallel_for(size_t count, size_t max_workers, txe_loop_body body,
                       void *context);
 

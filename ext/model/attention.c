@@ -79,9 +79,10 @@ attend_block(void *context, size_t index, size_t worker)
 }
 
 void
-txe_attention(float *out, const float *qkv, float *probs, float *scratch, size_t nworkers,
-              const struct txe_plan *plan, const struct txe_inputs *inputs,
-              const struct txe_config *config, const struct txe_kernels *kernels)
+txe_attention(float *out, const float *qkv, float *probs, float *scratch,
+              size_t nworkers, const struct txe_plan *plan,
+              const struct txe_inputs *inputs, const struct txe_config *config,
+              const struct txe_kernels *kernels)
 {
     size_t most_rows = 0;
     for (size_t b = 0; b < plan->B; b++)

@@ -11,10 +11,10 @@ check_range(const char *what, const int64_t *values, size_t limit, const char *t
 {
     for (size_t i = 0; i < in->B * in->S; i++)
         if (values[i] < 0 || (uint64_t)values[i] >= limit)
-            return txe_fail(err, TXE_EINDEX,
-                            "%s[%zu, %zu] is %lld; it must be from 0 to %zu (%s is %zu)",
-                            what, i / in->S, i % in->S, (long long)values[i], limit - 1,
-                            table, limit);
+            return txe_fail(
+                err, TXE_EINDEX,
+                "%s[%zu, %zu] is %lld; it must be from 0 to %zu (%s is %zu)", what,
+                i / in->S, i % in->S, (long long)values[i], limit - 1, table, limit);
     return TXE_OK;
 }
 
@@ -69,14 +69,15 @@ count_positions(int64_t *positions, const struct txe_inputs *in,
     }
     if ((uint64_t)(seen + pad) >= config->max_positions) {
         const long long limit = (long long)config->max_positions - 1 - (long long)pad;
-        return txe_fail(err, TXE_EVALUE,
-                        "sequence %zu of the batch has %lld tokens: the model has "
-                        "positions for %lld (max_position_embeddings %zu, of which "
-                        "RoBERTa skips the first pad_token_id + 1 = %lld); truncate the "
-                        "text, for example with tokenizer(..., truncation=True, "
-                        "max_length=%lld)",
-                        b, (long long)seen, limit, config->max_positions,
-                        (long long)pad + 1, limit);
+        return txe_fail(
+            err, TXE_EVALUE,
+            "sequence %zu of the batch has %lld tokens: the model has "
+            "positions for %lld (max_position_embeddings %zu, of which "
+            "RoBERTa skips the first pad_token_id + 1 = %lld); truncate the "
+            "text, for example with tokenizer(..., truncation=True, "
+            "max_length=%lld)",
+            b, (long long)seen, limit, config->max_positions, (long long)pad + 1,
+            limit);
     }
     return TXE_OK;
 }

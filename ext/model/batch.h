@@ -1,9 +1,9 @@
 /* A padded batch and the plan of the rows that are really computed.
  *
- * Padding is not computed.  The rows of one sequence stand together in the packed arrays
- * [T, ...]: first those that can be attended to (its real tokens, in order), then rows
- * that only attend: padding whose output is asked for all the same (position 0 of a
- * left-padded sequence for the pooler; positions with a label). */
+ * Padding is not computed.  The rows of one sequence stand together in the packed
+ * arrays [T, ...]: first those that can be attended to (its real tokens, in order),
+ * then rows that only attend: padding whose output is asked for all the same (position
+ * 0 of a left-padded sequence for the pooler; positions with a label). */
 #ifndef TXE_MODEL_BATCH_H
 #define TXE_MODEL_BATCH_H
 
@@ -23,10 +23,10 @@ struct txe_inputs {
 };
 
 struct txe_sequence {
-    size_t start;  /* first packed row */
-    size_t nrows;  /* rows computed */
-    size_t nkeys;  /* the first of them, that can be attended to */
-    bool uniform;  /* all masked: every row attends to all rows alike */
+    size_t start; /* first packed row */
+    size_t nrows; /* rows computed */
+    size_t nkeys; /* the first of them, that can be attended to */
+    bool uniform; /* all masked: every row attends to all rows alike */
 };
 
 struct txe_plan {
@@ -37,12 +37,12 @@ struct txe_plan {
     size_t max_keys;                /* largest nkeys */
 };
 
-/* Checks the inputs against the model and makes the plan.  Every id, type and position of
- * the batch is checked, padding included.  `first`: the output at position 0 is needed
- * even where it is padding.  A sequence whose mask is all false is computed whole, each
- * row attending to all alike, as the reference's finite mask value makes it.
- * TXE_EINDEX (which input, where, the limit), TXE_EVALUE (sequence too long or empty),
- * TXE_ENOMEM.  Free with txe_plan_free. */
+/* Checks the inputs against the model and makes the plan.  Every id, type and position
+ * of the batch is checked, padding included.  `first`: the output at position 0 is
+ * needed even where it is padding.  A sequence whose mask is all false is computed
+ * whole, each row attending to all alike, as the reference's finite mask value makes
+ * it. TXE_EINDEX (which input, where, the limit), TXE_EVALUE (sequence too long or
+ * empty), TXE_ENOMEM.  Free with txe_plan_free. */
 txe_status txe_plan_make(struct txe_plan *plan, const struct txe_inputs *inputs,
                          const struct txe_config *config, bool first,
                          struct txe_error *err);

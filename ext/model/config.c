@@ -26,8 +26,8 @@ txe_config_check(struct txe_config *config, struct txe_error *err)
         size_t value, least;
     } sizes[] = {
         {"vocab_size", config->vocab_size, 1},
-        {"embedding_size", config->embedding_size, 1},
         {"hidden_size", config->hidden_size, 1},
+        {"embedding_size", config->embedding_size, 1},
         {"num_hidden_layers", config->num_layers, 0},
         {"num_hidden_groups", config->num_groups, config->family == TXE_ALBERT},
         {"inner_group_num", config->inner_group_num, 1},
@@ -39,7 +39,8 @@ txe_config_check(struct txe_config *config, struct txe_error *err)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         if (check_size(sizes[i].name, sizes[i].value, sizes[i].least, err) != TXE_OK)
             return err->status;
-    if (config->hidden_size > INT_MAX / 3) /* rows of query, key and value side by side */
+    if (config->hidden_size >
+        INT_MAX / 3) /* rows of query, key and value side by side */
         return txe_fail(err, TXE_EVALUE, "hidden_size is %zu; it must be at most %d",
                         config->hidden_size, INT_MAX / 3);
     if (config->hidden_size % config->num_heads != 0)
@@ -48,7 +49,8 @@ txe_config_check(struct txe_config *config, struct txe_error *err)
                         "(%zu)",
                         config->hidden_size, config->num_heads);
     if (!(config->layer_norm_eps >= 0.0f))
-        return txe_fail(err, TXE_EVALUE, "layer_norm_eps is %g; it must not be negative",
+        return txe_fail(err, TXE_EVALUE,
+                        "layer_norm_eps is %g; it must not be negative",
                         (double)config->layer_norm_eps);
     if (config->family == TXE_ROBERTA &&
         (config->pad_token_id < 0 ||
@@ -61,9 +63,10 @@ txe_config_check(struct txe_config *config, struct txe_error *err)
                         (long long)config->max_positions - 2);
     if (config->family == TXE_ALBERT && config->num_layers != 0 &&
         config->num_groups > config->num_layers)
-        return txe_fail(err, TXE_EVALUE,
-                        "num_hidden_groups (%zu) must not exceed num_hidden_layers (%zu)",
-                        config->num_groups, config->num_layers);
+        return txe_fail(
+            err, TXE_EVALUE,
+            "num_hidden_groups (%zu) must not exceed num_hidden_layers (%zu)",
+            config->num_groups, config->num_layers);
     return TXE_OK;
 }
 

@@ -9,8 +9,9 @@
 #include "base/error.h"
 #include "kernels/kernels.h"
 
-/* BERT: positions 0..S-1.  RoBERTa: positions counted over non-pad ids, after pad_token_id.
- * ALBERT: embeddings of width E projected to C, layers shared in groups. */
+/* BERT: positions 0..S-1.  RoBERTa: positions counted over non-pad ids, after
+ * pad_token_id. ALBERT: embeddings of width E projected to C, layers shared in groups.
+ */
 typedef enum { TXE_BERT, TXE_ROBERTA, TXE_ALBERT, TXE_NFAMILIES } txe_family;
 
 typedef enum { TXE_HEAD_NONE, TXE_HEAD_MASKED_LM, TXE_NHEADS } txe_head;

@@ -1,8 +1,9 @@
 /* The forward pass: see encoder.h.
  *
- * All arrays between the embeddings and the outputs are packed, [T, ...]; only scatter()
- * knows about padding.  The feed-forward and the vocabulary projection run over chunks of
- * rows, so that their wide intermediates stay small whatever the batch. */
+ * All arrays between the embeddings and the outputs are packed, [T, ...]; only
+ * scatter() knows about padding.  The feed-forward and the vocabulary projection run
+ * over chunks of rows, so that their wide intermediates stay small whatever the batch.
+ */
 #include "model/encoder.h"
 
 #include <string.h>
@@ -62,11 +63,10 @@ layernorm_block(void *context, size_t index, size_t worker)
     const struct rows_job *job = context;
     (void)worker;
     size_t at = index * BLOCK_ROWS * job->width;
-    job->kernels->layernorm(job->y + at, job->x + at, job->bias,
-                            job->residual != NULL ? job->residual + at : NULL,
-                            job->gamma, job->beta, job->eps,
-                            TXE_MIN((size_t)BLOCK_ROWS, job->T - index * BLOCK_ROWS),
-                            job->width);
+    job->kernels->layernorm(
+        job->y + at, job->x + at, job->bias,
+        job->residual != NULL ? job->residual + at : NULL, job->gamma, job->beta,
+        job->eps, TXE_MIN((size_t)BLOCK_ROWS, job->T - index * BLOCK_ROWS), job->width);
 }
 
 static void
@@ -137,9 +137,11 @@ embed_block(void *context, size_t index, size_t worker)
         const size_t row = pass->plan.rows[t];
         const float *word =
             in->ids != NULL ? w->word + (size_t)in->ids[row] * E : in->embeds + row * E;
-        const float *type = w->type + (in->types != NULL ? (size_t)in->types[row] : 0) * E;
+        const float *type =
+            w->type + (in->types != NULL ? (size_t)in->types[row] : 0) * E;
         pass->encoder->kernels->add(pass->y + t * E, word, type,
-                                    w->position + (size_t)pass->plan.positions[t] * E, E);
+                                    w->position + (size_t)pass->plan.positions[t] * E,
+                                    E);
     }
 }
 
@@ -164,18 +166,21 @@ static void
 run_layer(const struct pass *pass, const struct txe_layer_weights *w, float *probs)
 {
     const struct txe_config *config = &pass->encoder->config;
-    const size_t T = pass->plan.T, C = config->hidden_size, F = config->intermediate_size;
+    const size_t T = pass->plan.T, C = config->hidden_size,
+                 F = config->intermediate_size;
 
     const struct txe_linear_weights *qkv[] = {&w->query, &w->key, &w->value};
     for (size_t i = 0; i < 3; i++) {
         txe_linear(pass->qkv + i * C, 3 * C, pass->x, C, qkv[i]->weight, T, C, C);
-        bias_act(pass, pass->qkv + i * C, qkv[i]->bias, T, C, 3 * C, TXE_ACT_LINEAR, NULL);
+        bias_act(pass, pass->qkv + i * C, qkv[i]->bias, T, C, 3 * C, TXE_ACT_LINEAR,
+                 NULL);
     }
     txe_attention(pass->y, pass->qkv, probs, pass->scratch, pass->nworkers, &pass->plan,
                   pass->inputs, config, pass->encoder->kernels);
     /* qkv has served; its memory takes the projected context. */
     txe_linear(pass->qkv, C, pass->y, C, w->output.weight, T, C, C);
-    layernorm(pass, pass->x, pass->qkv, w->output.bias, pass->x, &w->attention_norm, T, C);
+    layernorm(pass, pass->x, pass->qkv, w->output.bias, pass->x, &w->attention_norm, T,
+              C);
 
     for (size_t t = 0; t < T; t += CHUNK_ROWS) {
         const size_t n = TXE_MIN((size_t)CHUNK_ROWS, T - t);
@@ -245,20 +250,22 @@ txe_encoder_forward(const struct txe_encoder *encoder, const struct txe_inputs *
     const struct txe_config *config = &encoder->config;
     const size_t C = config->hidden_size, E = config->embedding_size;
     struct pass pass = {.encoder = encoder, .inputs = inputs, .outputs = outputs};
-    if (txe_plan_make(&pass.plan, inputs, config, outputs->pooled != NULL, err) != TXE_OK)
+    if (txe_plan_make(&pass.plan, inputs, config, outputs->pooled != NULL, err) !=
+        TXE_OK)
         return err->status;
     pass.nworkers = txe_threads_get();
 
     const size_t T = pass.plan.T;
-    const size_t chunk = outputs->logits != NULL ? TXE_MIN(T, (size_t)LOGITS_CHUNK_ROWS) : 0;
+    const size_t chunk =
+        outputs->logits != NULL ? TXE_MIN(T, (size_t)LOGITS_CHUNK_ROWS) : 0;
     size_t total = 0, x, y, qkv, wide, scratch, logits;
     float *memory = NULL;
     if (plan_floats(&total, &x, T, C) && plan_floats(&total, &y, T, TXE_MAX(C, E)) &&
         plan_floats(&total, &qkv, T, 3 * C) &&
         plan_floats(&total, &wide, TXE_MIN(T, (size_t)CHUNK_ROWS),
                     config->intermediate_size) &&
-        plan_floats(&total, &scratch,
-                    txe_attention_scratch(&pass.plan, pass.nworkers), 1) &&
+        plan_floats(&total, &scratch, txe_attention_scratch(&pass.plan, pass.nworkers),
+                    1) &&
         plan_floats(&total, &logits, chunk, config->vocab_size))
         memory = txe_alloc(total, sizeof *memory);
     if (memory == NULL) {

@@ -1,4 +1,5 @@
-/* The forward pass of one encoder, for all families: embeddings, layers, pooler, head. */
+/* The forward pass of one encoder, for all families: embeddings, layers, pooler, head.
+ */
 #ifndef TXE_MODEL_ENCODER_H
 #define TXE_MODEL_ENCODER_H
 
@@ -13,15 +14,16 @@ struct txe_encoder {
     const struct txe_kernels *kernels;
 };
 
-/* Where the results go; a NULL pointer means "not wanted".  Every array is the caller's,
- * C-contiguous, and zero-filled beforehand: rows of padding, which are not computed, keep
- * their zeros. */
+/* Where the results go; a NULL pointer means "not wanted".  Every array is the
+ * caller's, C-contiguous, and zero-filled beforehand: rows of padding, which are not
+ * computed, keep their zeros. */
 struct txe_outputs {
-    float *last_hidden;    /* [B, S, C] */
-    float **hidden_states; /* [napplications + 1] of [B, S, C]; the last is last_hidden */
-    float **attentions;    /* [napplications] of [B, H, S, S], probabilities */
-    float *pooled;         /* [B, C]; needs config.pooler */
-    float *logits;         /* [B, S, V]; needs config.head MASKED_LM */
+    float *last_hidden; /* [B, S, C] */
+    float *
+        *hidden_states; /* [napplications + 1] of [B, S, C]; the last is last_hidden */
+    float **attentions; /* [napplications] of [B, H, S, S], probabilities */
+    float *pooled;      /* [B, C]; needs config.pooler */
+    float *logits;      /* [B, S, V]; needs config.head MASKED_LM */
 };
 
 /* Runs the model.  Work is split over the thread pool.
@@ -34,6 +36,7 @@ struct txe_outputs {
  * Errors: those of txe_plan_make, and TXE_ENOMEM.  Outputs are unspecified then. */
 txe_status txe_encoder_forward(const struct txe_encoder *encoder,
                                const struct txe_inputs *inputs,
-                               const struct txe_outputs *outputs, struct txe_error *err);
+                               const struct txe_outputs *outputs,
+                               struct txe_error *err);
 
 #endif

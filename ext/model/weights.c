@@ -1,7 +1,8 @@
 /* Names and shapes of parameters: see weights.h.
  *
- * A row of a table is one tensor: its name, where its pointer goes, its shape in the shape
- * letters of ext/README.md (plus P position rows, Y token types), how it starts. */
+ * A row of a table is one tensor: its name, where its pointer goes, its shape in the
+ * shape letters of ext/README.md (plus P position rows, Y token types), how it starts.
+ */
 #include "model/weights.h"
 
 #include <stdio.h>
@@ -17,23 +18,23 @@ struct row {
     txe_init init;
 };
 
-#define LINEAR(name, type, field, dims)                                                  \
-    {name ".weight", offsetof(type, field.weight), dims, 2, TXE_INIT_NORMAL},            \
-    {                                                                                    \
-        name ".bias", offsetof(type, field.bias), dims, 1, TXE_INIT_ZEROS                \
+#define LINEAR(name, type, field, dims)                                       \
+    {name ".weight", offsetof(type, field.weight), dims, 2, TXE_INIT_NORMAL}, \
+    {                                                                         \
+        name ".bias", offsetof(type, field.bias), dims, 1, TXE_INIT_ZEROS     \
     }
-#define NORM(name, type, field, dims)                                                    \
-    {name ".weight", offsetof(type, field.gamma), dims, 1, TXE_INIT_ONES},               \
-    {                                                                                    \
-        name ".bias", offsetof(type, field.beta), dims, 1, TXE_INIT_ZEROS                \
+#define NORM(name, type, field, dims)                                      \
+    {name ".weight", offsetof(type, field.gamma), dims, 1, TXE_INIT_ONES}, \
+    {                                                                      \
+        name ".bias", offsetof(type, field.beta), dims, 1, TXE_INIT_ZEROS  \
     }
-#define ACTIVATION(name, type, field)                                                    \
-    {                                                                                    \
-        name, offsetof(type, field), "", 0, TXE_INIT_ACTIVATION                          \
+#define ACTIVATION(name, type, field)                           \
+    {                                                           \
+        name, offsetof(type, field), "", 0, TXE_INIT_ACTIVATION \
     }
-#define TABLE(name, dims, init, field)                                                   \
-    {                                                                                    \
-        name ".weight", offsetof(struct txe_weights, field), dims, 2, init               \
+#define TABLE(name, dims, init, field)                                     \
+    {                                                                      \
+        name ".weight", offsetof(struct txe_weights, field), dims, 2, init \
     }
 
 typedef struct txe_weights W;
@@ -172,7 +173,8 @@ next_param(struct list *list, const char *prefix, const char *name, const char *
 }
 
 static void
-list_activation(struct list *list, const char *prefix, const struct row *row, char *base)
+list_activation(struct list *list, const char *prefix, const struct row *row,
+                char *base)
 {
     size_t nparams = txe_activation_nparams(list->config->act);
     const float **slots = (const float **)(void *)(base + row->offset);
@@ -225,19 +227,21 @@ txe_weights_free(struct txe_weights *weights)
 }
 
 txe_status
-txe_weights_list(struct txe_param **params, size_t *nparams, struct txe_weights *weights,
-                 const struct txe_config *config, struct txe_error *err)
+txe_weights_list(struct txe_param **params, size_t *nparams,
+                 struct txe_weights *weights, const struct txe_config *config,
+                 struct txe_error *err)
 {
     const struct family *family = &families[config->family];
     size_t nlayers = txe_config_nlayers(config);
     size_t most, per_layer = family->nlayer + TXE_MAX_ACT_PARAMS;
-    size_t rest = family->nembeddings + family->npooler + family->nmasked_lm +
-                  TXE_MAX_ACT_PARAMS;
+    size_t rest =
+        family->nembeddings + family->npooler + family->nmasked_lm + TXE_MAX_ACT_PARAMS;
     struct list list = {NULL, 0, config};
     if (txe_mul_size(nlayers, per_layer, &most) && txe_add_size(most, rest, &most))
         list.params = txe_alloc(most, sizeof *list.params);
     if (list.params == NULL)
-        return txe_fail(err, TXE_ENOMEM, "out of memory: a model of %zu layers", nlayers);
+        return txe_fail(err, TXE_ENOMEM, "out of memory: a model of %zu layers",
+                        nlayers);
 
     const char *prefix = config->head != TXE_HEAD_NONE ? family->prefix : "";
     list_rows(&list, prefix, family->embeddings, family->nembeddings, weights);
@@ -256,7 +260,8 @@ txe_weights_list(struct txe_param **params, size_t *nparams, struct txe_weights 
     if (config->pooler)
         list_rows(&list, prefix, family->pooler, family->npooler, weights);
     if (config->head == TXE_HEAD_MASKED_LM)
-        list_rows(&list, "", family->masked_lm, family->nmasked_lm, &weights->masked_lm);
+        list_rows(&list, "", family->masked_lm, family->nmasked_lm,
+                  &weights->masked_lm);
     *params = list.params;
     *nparams = list.count;
     return TXE_OK;

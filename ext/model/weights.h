@@ -1,7 +1,7 @@
 /* The parameters of a model: their names, shapes and where the forward pass finds them.
  *
- * The three families are tables over one set of structs: weights.c holds, for each family,
- * the state-dict name of every pointer below. */
+ * The three families are tables over one set of structs: weights.c holds, for each
+ * family, the state-dict name of every pointer below. */
 #ifndef TXE_MODEL_WEIGHTS_H
 #define TXE_MODEL_WEIGHTS_H
 
@@ -52,8 +52,8 @@ struct txe_weights {
 
 /* How a new parameter is drawn (BERT, section A.2 of arXiv 1810.04805 and its code). */
 typedef enum {
-    TXE_INIT_NORMAL,   /* N(0, initializer_range) */
-    TXE_INIT_PADDED,   /* the same, with row pad_token_id zero */
+    TXE_INIT_NORMAL, /* N(0, initializer_range) */
+    TXE_INIT_PADDED, /* the same, with row pad_token_id zero */
     TXE_INIT_ZEROS,
     TXE_INIT_ONES,
     TXE_INIT_ACTIVATION /* the activation's published start */
@@ -70,14 +70,14 @@ struct txe_param {
 
 /* Room for the layers of a model with `config` (checked); all pointers NULL.  Free with
  * txe_weights_free; the arrays themselves belong to the caller. */
-txe_status txe_weights_init(struct txe_weights *weights, const struct txe_config *config,
-                            struct txe_error *err);
+txe_status txe_weights_init(struct txe_weights *weights,
+                            const struct txe_config *config, struct txe_error *err);
 void txe_weights_free(struct txe_weights *weights);
 
 /* Lists every parameter in state-dict order.  *params (free with free()) points into
  * *weights, which must outlive it and not move. */
 txe_status txe_weights_list(struct txe_param **params, size_t *nparams,
-                            struct txe_weights *weights, const struct txe_config *config,
-                            struct txe_error *err);
+                            struct txe_weights *weights,
+                            const struct txe_config *config, struct txe_error *err);
 
 #endif

@@ -89,8 +89,8 @@ txe_array_read(struct txe_array *out, PyObject *object, txe_dtype dtype,
         return -1;
     array = (PyArrayObject *)ready;
     if (PyArray_NDIM(array) > TXE_MAX_DIMS) {
-        PyErr_Format(PyExc_ValueError, "%s: an array of %d dimensions, at most %d", what,
-                     PyArray_NDIM(array), TXE_MAX_DIMS);
+        PyErr_Format(PyExc_ValueError, "%s: an array of %d dimensions, at most %d",
+                     what, PyArray_NDIM(array), TXE_MAX_DIMS);
         Py_DECREF(ready);
         return -1;
     }
@@ -140,9 +140,8 @@ new_array(txe_dtype dtype, size_t ndim, const size_t *shape, void *data_out, int
     npy_intp dims[TXE_MAX_DIMS];
     if (!numpy_shape(dims, ndim, shape))
         return NULL;
-    PyObject *array = zeroed
-                          ? PyArray_ZEROS((int)ndim, dims, numpy_types[dtype], 0)
-                          : PyArray_EMPTY((int)ndim, dims, numpy_types[dtype], 0);
+    PyObject *array = zeroed ? PyArray_ZEROS((int)ndim, dims, numpy_types[dtype], 0)
+                             : PyArray_EMPTY((int)ndim, dims, numpy_types[dtype], 0);
     if (array != NULL && data_out != NULL)
         *(void **)data_out = PyArray_DATA((PyArrayObject *)array);
     return array;
@@ -213,10 +212,11 @@ txe_utf8(PyObject *str, Py_ssize_t *nbytes, const char *what)
     /* PyErr_Format knows no %X before Python 3.12. */
     char code[8];
     PyOS_snprintf(code, sizeof code, "%04X", (unsigned)PyUnicode_READ_CHAR(str, at));
-    PyErr_Format(PyExc_ValueError,
-                 "%s: lone surrogate U+%s at character %zd is not text; decode the "
-                 "bytes with errors=\"replace\" or encode the str with \"surrogatepass\" "
-                 "first",
-                 what, code, at);
+    PyErr_Format(
+        PyExc_ValueError,
+        "%s: lone surrogate U+%s at character %zd is not text; decode the "
+        "bytes with errors=\"replace\" or encode the str with \"surrogatepass\" "
+        "first",
+        what, code, at);
     return NULL;
 }

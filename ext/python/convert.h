@@ -32,11 +32,11 @@ struct txe_array {
     PyObject *owner; /* strong reference that keeps data alive; NULL when unset */
 };
 
-/* Fills *out from any object NumPy can make an array of.  The array is used in place when
- * it already is C-contiguous and of the wanted dtype, and converted otherwise, but only
- * where NumPy's "same_kind" casting allows (so floats never become ids silently).
- * `dtype`: the element type wanted (not TXE_BF16).  `what` names the argument in errors.
- * 0, or -1 with TypeError/ValueError set and *out zeroed.  Release with
+/* Fills *out from any object NumPy can make an array of.  The array is used in place
+ * when it already is C-contiguous and of the wanted dtype, and converted otherwise, but
+ * only where NumPy's "same_kind" casting allows (so floats never become ids silently).
+ * `dtype`: the element type wanted (not TXE_BF16).  `what` names the argument in
+ * errors. 0, or -1 with TypeError/ValueError set and *out zeroed.  Release with
  * txe_array_release. */
 int txe_array_read(struct txe_array *out, PyObject *object, txe_dtype dtype,
                    const char *what);
@@ -53,8 +53,9 @@ PyObject *txe_array_new(txe_dtype dtype, size_t ndim, const size_t *shape,
 PyObject *txe_array_zeros(txe_dtype dtype, size_t ndim, const size_t *shape,
                           void *data_out);
 
-/* A read-only NumPy array over memory that `owner` keeps alive (a new reference to it is
- * taken).  data must be aligned for dtype.  NULL with an exception set on failure. */
+/* A read-only NumPy array over memory that `owner` keeps alive (a new reference to it
+ * is taken).  data must be aligned for dtype.  NULL with an exception set on failure.
+ */
 PyObject *txe_array_view(txe_dtype dtype, size_t ndim, const size_t *shape,
                          const void *data, PyObject *owner);
 

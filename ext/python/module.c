@@ -53,14 +53,16 @@ static PyMethodDef module_methods[] = {
      PyDoc_STR("get_num_threads()\n--\n\nThreads that one call may use, the caller's "
                "own among them.")},
     {"set_num_threads", set_num_threads, METH_O,
-     PyDoc_STR("set_num_threads(n, /)\n--\n\nSet the number of threads that one call may "
-               "use (1 to 256).\n\nRaises ValueError outside that range.")},
+     PyDoc_STR(
+         "set_num_threads(n, /)\n--\n\nSet the number of threads that one call may "
+         "use (1 to 256).\n\nRaises ValueError outside that range.")},
     {"get_isa", get_isa, METH_NOARGS,
      PyDoc_STR("get_isa()\n--\n\nInstruction set whose kernels are in use: 'scalar', "
                "'avx2' or 'avx512'.\n\nChosen at import; PYTXENC_ISA forces one.")},
     {"get_build_info", get_build_info, METH_NOARGS,
-     PyDoc_STR("get_build_info()\n--\n\nThe compiler and the library of Unicode algorithms "
-               "that this module was built with.")},
+     PyDoc_STR(
+         "get_build_info()\n--\n\nThe compiler and the library of Unicode algorithms "
+         "that this module was built with.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,4 +1,5 @@
-/* `_core.Encoder` and `_core.encoder_parameters`: the encoder of ext/model for Python. */
+/* `_core.Encoder` and `_core.encoder_parameters`: the encoder of ext/model for Python.
+ */
 #include "python/state.h"
 
 #include <string.h>
@@ -40,8 +41,8 @@ read_size(size_t *out, PyObject *config, const char *key)
     }
     *out = PyLong_AsSize_t(value);
     if (*out == (size_t)-1 && PyErr_Occurred()) {
-        PyErr_Format(PyExc_ValueError, "%s is %R; it must not be negative or that large",
-                     key, value);
+        PyErr_Format(PyExc_ValueError,
+                     "%s is %R; it must not be negative or that large", key, value);
         Py_DECREF(value);
         return -1;
     }
@@ -79,10 +80,11 @@ read_activation(txe_activation *out, PyObject *config)
     int found = name != NULL && txe_activation_find(name, out);
     if (!found) {
         PyErr_Clear();
-        PyErr_Format(PyExc_ValueError,
-                     "hidden_act: unknown activation %R; known are gelu, gelu_new, relu, "
-                     "silu, tanh and the other names of transformers' ACT2FN",
-                     value);
+        PyErr_Format(
+            PyExc_ValueError,
+            "hidden_act: unknown activation %R; known are gelu, gelu_new, relu, "
+            "silu, tanh and the other names of transformers' ACT2FN",
+            value);
     }
     Py_DECREF(value);
     return found ? 0 : -1;
@@ -208,7 +210,8 @@ typedef struct {
     size_t narrays;
 } EncoderObject;
 
-/* Takes weights[param->name] as float32 of the right shape and points the slot at it. */
+/* Takes weights[param->name] as float32 of the right shape and points the slot at it.
+ */
 static int
 take_weight(struct txe_array *array, const struct txe_param *param, PyObject *weights)
 {
@@ -259,8 +262,8 @@ encoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (read_config(&encoder->config, mapping) < 0)
         goto fail;
     if (txe_weights_init(&encoder->weights, &encoder->config, &err) != TXE_OK ||
-        txe_weights_list(&params, &nparams, &encoder->weights, &encoder->config, &err) !=
-            TXE_OK) {
+        txe_weights_list(&params, &nparams, &encoder->weights, &encoder->config,
+                         &err) != TXE_OK) {
         txe_raise(&err);
         goto fail;
     }
@@ -337,12 +340,13 @@ read_grid(struct txe_array *array, PyObject *object, txe_dtype dtype, const char
         return 0;
     if (txe_array_read(array, object, dtype, what) < 0)
         return -1;
-    if (array->ndim == 2 && array->shape[0] == inputs->B && array->shape[1] == inputs->S)
+    if (array->ndim == 2 && array->shape[0] == inputs->B &&
+        array->shape[1] == inputs->S)
         return 0;
     PyObject *shape = shape_tuple(array->ndim, array->shape);
     if (shape != NULL)
-        PyErr_Format(PyExc_ValueError, "%s has shape %S; the batch needs (%zu, %zu)", what,
-                     shape, inputs->B, inputs->S);
+        PyErr_Format(PyExc_ValueError, "%s has shape %S; the batch needs (%zu, %zu)",
+                     what, shape, inputs->B, inputs->S);
     Py_XDECREF(shape);
     return -1;
 }
@@ -468,8 +472,8 @@ make_outputs(struct txe_outputs *out, PyObject *results, const struct wanted *wa
                put(results, "last_hidden_state",
                    txe_array_zeros(TXE_F32, 3, hidden, &out->last_hidden)) < 0)
         return -1;
-    if (want->attentions && put(results, "attentions",
-                                zero_arrays(n, 4, probs, &out->attentions)) < 0)
+    if (want->attentions &&
+        put(results, "attentions", zero_arrays(n, 4, probs, &out->attentions)) < 0)
         return -1;
     if (want->pooled && put(results, "pooler_output",
                             txe_array_zeros(TXE_F32, 2, pooled, &out->pooled)) < 0)
@@ -483,25 +487,34 @@ make_outputs(struct txe_outputs *out, PyObject *results, const struct wanted *wa
 static PyObject *
 encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"input_ids",      "inputs_embeds",        "attention_mask",
-                               "attention_bias", "token_type_ids",       "position_ids",
-                               "wanted",         "last_hidden",          "hidden_states",
-                               "attentions",     "pooled",               "logits",
+    static char *keywords[] = {"input_ids",
+                               "inputs_embeds",
+                               "attention_mask",
+                               "attention_bias",
+                               "token_type_ids",
+                               "position_ids",
+                               "wanted",
+                               "last_hidden",
+                               "hidden_states",
+                               "attentions",
+                               "pooled",
+                               "logits",
                                NULL};
     const struct txe_encoder *encoder = &((EncoderObject *)object)->encoder;
     const struct txe_config *config = &encoder->config;
     PyObject *ids = Py_None, *embeds = Py_None, *mask = Py_None, *bias = Py_None;
     PyObject *types = Py_None, *positions = Py_None, *wanted = Py_None;
     struct wanted want = {1, 0, 0, 0, 0};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOOOOOppppp:forward", keywords, &ids,
-                                     &embeds, &mask, &bias, &types, &positions, &wanted,
-                                     &want.last_hidden, &want.hidden_states,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOOOOOppppp:forward", keywords,
+                                     &ids, &embeds, &mask, &bias, &types, &positions,
+                                     &wanted, &want.last_hidden, &want.hidden_states,
                                      &want.attentions, &want.pooled, &want.logits))
         return NULL;
     if ((want.pooled && !config->pooler) ||
         (want.logits && config->head != TXE_HEAD_MASKED_LM))
         return PyErr_Format(PyExc_ValueError, "this model has no %s",
-                            want.pooled && !config->pooler ? "pooler" : "vocabulary head");
+                            want.pooled && !config->pooler ? "pooler"
+                                                           : "vocabulary head");
 
     struct call call;
     memset(&call, 0, sizeof call);
@@ -512,7 +525,8 @@ encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
         read_grid(&call.mask, mask, TXE_BOOL, "attention_mask", &call.inputs) < 0 ||
         read_grid(&call.wanted, wanted, TXE_BOOL, "wanted", &call.inputs) < 0 ||
         read_grid(&call.types, types, TXE_I64, "token_type_ids", &call.inputs) < 0 ||
-        read_grid(&call.positions, positions, TXE_I64, "position_ids", &call.inputs) < 0 ||
+        read_grid(&call.positions, positions, TXE_I64, "position_ids", &call.inputs) <
+            0 ||
         read_bias(&call, bias, config) < 0)
         goto fail;
     if (call.mask.data != NULL && call.bias.data != NULL) {
@@ -547,7 +561,8 @@ done:
 }
 
 static PyMethodDef encoder_methods[] = {
-    {"forward", (PyCFunction)(void (*)(void))encoder_forward, METH_VARARGS | METH_KEYWORDS,
+    {"forward", (PyCFunction)(void (*)(void))encoder_forward,
+     METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR(
          "forward($self, *, input_ids=None, inputs_embeds=None, attention_mask=None,\n"
          "        attention_bias=None, token_type_ids=None, position_ids=None,\n"
@@ -595,7 +610,8 @@ txe_add_encoder(PyObject *module)
     txe_gemm_init();
     state->encoder_type =
         (PyTypeObject *)PyType_FromModuleAndSpec(module, &encoder_spec, NULL);
-    if (state->encoder_type == NULL || PyModule_AddType(module, state->encoder_type) < 0)
+    if (state->encoder_type == NULL ||
+        PyModule_AddType(module, state->encoder_type) < 0)
         return -1;
     return PyModule_AddFunctions(module, functions);
 }

@@ -11,8 +11,8 @@
 /* Arrays over the mapping hold a reference to the object; the object holds no Python
  * objects but its type, so it takes no part in garbage collection. */
 struct safetensors_object {
-    PyObject_HEAD struct txe_safetensors
-        *file; /* never NULL once __new__ has returned */
+    PyObject_HEAD
+    struct txe_safetensors *file; /* never NULL once __new__ has returned */
 };
 
 static struct txe_safetensors *
@@ -41,8 +41,10 @@ safetensors_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         struct txe_error err;
         txe_status status;
         const char *bytes = PyBytes_AS_STRING(path);
-        Py_BEGIN_ALLOW_THREADS status = txe_safetensors_open(&file, bytes, &err);
-        Py_END_ALLOW_THREADS((struct safetensors_object *)self)->file = file;
+        Py_BEGIN_ALLOW_THREADS
+        status = txe_safetensors_open(&file, bytes, &err);
+        Py_END_ALLOW_THREADS((struct safetensors_object *)self)
+        ->file = file;
         if (status != TXE_OK) {
             Py_CLEAR(self);
             txe_raise(&err);
@@ -197,16 +199,12 @@ widen(const struct txe_kernels *kernels, PyObject *array, txe_dtype dtype)
     PyObject *result = txe_array_new(TXE_F32, in.ndim, in.shape, &memory);
     if (result != NULL) {
         float *y = memory;
-        Py_BEGIN_ALLOW_THREADS if (dtype == TXE_F16)
-        {
+        Py_BEGIN_ALLOW_THREADS
+        if (dtype == TXE_F16) {
             kernels->from_f16(y, in.data, in.size);
-        }
-        else if (dtype == TXE_BF16)
-        {
+        } else if (dtype == TXE_BF16) {
             kernels->from_bf16(y, in.data, in.size);
-        }
-        else
-        {
+        } else {
             const double *x = in.data;
             for (size_t i = 0; i < in.size; i++)
                 y[i] = (float)x[i];

@@ -131,9 +131,10 @@ kernel_layernorm(PyObject *Py_UNUSED(module), PyObject *args)
         READ(gamma, gamma_arg, "f", (size_t)C) < 0 ||
         READ(beta, beta_arg, "f", (size_t)C) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS kernels->layernorm(y, x, bias, residual, gamma, beta, eps,
-                                              (size_t)T, (size_t)C);
-    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+    Py_BEGIN_ALLOW_THREADS
+    kernels->layernorm(y, x, bias, residual, gamma, beta, eps, (size_t)T, (size_t)C);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -174,9 +175,10 @@ kernel_bias_act(PyObject *Py_UNUSED(module), PyObject *args)
                      txe_activation_nparams(act));
         goto done;
     }
-    Py_BEGIN_ALLOW_THREADS kernels->bias_act(x, bias, (size_t)T, (size_t)F,
-                                             (size_t)stride, act, params);
-    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+    Py_BEGIN_ALLOW_THREADS
+    kernels->bias_act(x, bias, (size_t)T, (size_t)F, (size_t)stride, act, params);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -202,9 +204,11 @@ kernel_softmax(PyObject *Py_UNUSED(module), PyObject *args)
         !extent(&mask_size, rows, n, mask_stride) || WRITE(x, x_arg, "f", size) < 0 ||
         READ(mask, mask_arg, "f", mask_size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS kernels->softmax(x, (size_t)rows, (size_t)n, (size_t)stride,
-                                            scale, mask, (size_t)mask_stride);
-    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+    Py_BEGIN_ALLOW_THREADS
+    kernels->softmax(x, (size_t)rows, (size_t)n, (size_t)stride, scale, mask,
+                     (size_t)mask_stride);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -228,8 +232,10 @@ convert_16(PyObject *args, bool half)
     if (kernels == NULL || !extent(&size, 1, n, 0) || WRITE(y, y_arg, "f", size) < 0 ||
         READ(x, x_arg, "H", size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS(half ? kernels->from_f16 : kernels->from_bf16)(y, x, size);
-    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+    Py_BEGIN_ALLOW_THREADS(half ? kernels->from_f16 : kernels->from_bf16)
+    (y, x, size);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -265,8 +271,10 @@ kernel_add(PyObject *Py_UNUSED(module), PyObject *args)
         READ(a, a_arg, "f", size) < 0 || READ(b, b_arg, "f", size) < 0 ||
         READ(c, c_arg, "f", size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS kernels->add(y, a, b, c, size);
-    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+    Py_BEGIN_ALLOW_THREADS
+    kernels->add(y, a, b, c, size);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -300,9 +308,11 @@ kernel_linear(PyObject *Py_UNUSED(module), PyObject *args)
         !extent(&W_size, N, K, K) || WRITE(y, y_arg, "f", y_size) < 0 ||
         READ(x, x_arg, "f", x_size) < 0 || READ(W, W_arg, "f", W_size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS txe_gemm_init();
+    Py_BEGIN_ALLOW_THREADS
+    txe_gemm_init();
     txe_linear(y, (size_t)ldy, x, (size_t)ldx, W, (size_t)T, (size_t)N, (size_t)K);
-    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -327,10 +337,12 @@ kernel_gemm1(PyObject *Py_UNUSED(module), PyObject *args)
         WRITE(C, C_arg, "f", C_size) < 0 || READ(A, A_arg, "f", A_size) < 0 ||
         READ(B, B_arg, "f", B_size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS txe_gemm_init();
+    Py_BEGIN_ALLOW_THREADS
+    txe_gemm_init();
     txe_gemm1(C, (size_t)ldc, A, (size_t)lda, B, (size_t)ldb, tb, (size_t)M, (size_t)N,
               (size_t)K);
-    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;
@@ -368,8 +380,10 @@ kernel_parallel_for(PyObject *Py_UNUSED(module), PyObject *args)
         WRITE(visits.counts, counts_arg, "i", size) < 0 ||
         WRITE(visits.workers, workers_arg, "i", size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS txe_parallel_for(size, txe_threads_get(), visit, &visits);
-    Py_END_ALLOW_THREADS result = Py_NewRef(Py_None);
+    Py_BEGIN_ALLOW_THREADS
+    txe_parallel_for(size, txe_threads_get(), visit, &visits);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
 done:
     buffers_release(&buffers);
     return result;

@@ -122,9 +122,9 @@ static int
 read_fields(PyObject *fields, struct txe_rows *wanted)
 {
     static const char *const names[] = {"type_ids", "special_tokens_mask", "offsets",
-                                        "word_ids", "sequence_ids", "tokens"};
-    bool *const flags[] = {&wanted->with_type_ids, &wanted->with_special,
-                           &wanted->with_offsets, &wanted->with_words,
+                                        "word_ids", "sequence_ids",        "tokens"};
+    bool *const flags[] = {&wanted->with_type_ids,  &wanted->with_special,
+                           &wanted->with_offsets,   &wanted->with_words,
                            &wanted->with_sequences, &wanted->with_values};
     if (fields == NULL)
         return 0;

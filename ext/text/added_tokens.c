@@ -237,7 +237,7 @@ txe_added_find(const struct txe_added *added, bool normalized, bool skip_special
 {
     const struct txe_trie *trie = normalized ? &added->normal : &added->raw;
     bool any = normalized ? added->has_normal : added->has_raw;
-    size_t done = 0; /* end of the last segment */
+    size_t done = 0;      /* end of the last segment */
     size_t space_end = 0; /* end of the white space that a token took last */
     segments->count = 0;
     for (size_t at = 0, next; any && at < nbytes; at = next) {

@@ -76,8 +76,8 @@ struct txe_rows {
     size_t *ends;           /* [nrows] end of each row in the arrays above */
     int64_t *samples;       /* [nrows] whose row it is */
     size_t nrows, rows_capacity;
-    /* Strings that differ from the vocabulary's: an unknown piece of text, an added token
-     * with the white space it took in. */
+    /* Strings that differ from the vocabulary's: an unknown piece of text, an added
+     * token with the white space it took in. */
     struct txe_strings values;
     bool with_type_ids, with_special, with_offsets, with_words, with_sequences;
     bool with_values;

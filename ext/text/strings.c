@@ -7,7 +7,7 @@
 
 txe_status
 txe_strings_append(struct txe_strings *strings, const char *bytes, size_t nbytes,
-             struct txe_error *err)
+                   struct txe_error *err)
 {
     if (nbytes > strings->capacity - strings->nbytes) {
         size_t capacity = strings->nbytes + nbytes;

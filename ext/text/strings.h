@@ -6,7 +6,8 @@
 
 #include "base/error.h"
 
-/* A list of strings, stored end to end.  Zero-initialise, free with txe_strings_free. */
+/* A list of strings, stored end to end.  Zero-initialise, free with txe_strings_free.
+ */
 struct txe_strings {
     char *bytes;
     size_t nbytes, capacity;
@@ -15,8 +16,8 @@ struct txe_strings {
 };
 
 /* Appends a string (copied).  TXE_ENOMEM only. */
-txe_status txe_strings_add(struct txe_strings *strings, const char *bytes, size_t nbytes,
-                           struct txe_error *err);
+txe_status txe_strings_add(struct txe_strings *strings, const char *bytes,
+                           size_t nbytes, struct txe_error *err);
 
 /* The same in steps: writes more of a string, ...  TXE_ENOMEM only. */
 txe_status txe_strings_append(struct txe_strings *strings, const char *bytes,

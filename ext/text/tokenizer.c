@@ -125,7 +125,7 @@ struct job {
     struct txe_workspace *workspace;
     struct txe_tokens *tokens;
     struct cursor cursors[2]; /* of starts and of ends, which may overlap */
-    size_t word;     /* number of the next word */
+    size_t word;              /* number of the next word */
     bool fixed_word; /* the text is itself a word: all tokens have its number */
     struct txe_strings *values; /* where tokens' own strings go */
     struct txe_error *err;
@@ -185,8 +185,8 @@ note_value(struct job *job, size_t at, struct txe_str value)
     return TXE_OK;
 }
 
-/* Gives the tokens from `first` on, with spans in bytes of the word at text->bytes[start],
- * their final spans, numbers and values. */
+/* Gives the tokens from `first` on, with spans in bytes of the word at
+ * text->bytes[start], their final spans, numbers and values. */
 static txe_status
 finish_word(struct job *job, size_t first, const struct txe_text *text, size_t start)
 {

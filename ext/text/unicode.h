@@ -30,7 +30,7 @@ bool txe_is_nonspacing_mark(uint32_t c); /* dropped by BertNormalizer's strip_ac
 bool txe_is_combining_mark(uint32_t c);  /* dropped by StripAccents */
 bool txe_is_regex_letter(uint32_t c);    /* \p{L} of the byte-level pattern */
 bool txe_is_regex_number(uint32_t c);    /* \p{N} of the byte-level pattern */
-bool txe_is_word(uint32_t c);             /* touches an added token with single_word */
+bool txe_is_word(uint32_t c);            /* touches an added token with single_word */
 bool txe_is_regex_space(uint32_t c);     /* \s of the byte-level pattern */
 
 /* Lower case of c into out[3]; returns how many code points (1-3). */

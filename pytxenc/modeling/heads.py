@@ -12,8 +12,7 @@ from ..outputs import (
     MaskedLMOutput,
     ModelOutput,
 )
-from ..tensor import to_numpy
-from .pretrained import PreTrainedModel, chosen_states, finish
+from .pretrained import PreTrainedModel, as_array, chosen_states, finish
 
 IGNORED_LABEL = -100
 
@@ -98,7 +97,7 @@ class MaskedLMModel(PreTrainedModel):
         kwargs: dict[str, Any],
     ) -> Any:
         hidden, attentions, as_dict = self._options(kwargs)
-        label_ids = None if labels is None else to_numpy(labels)
+        label_ids = as_array("labels", labels)
         results, kind = self._run(
             input_ids,
             attention_mask,

@@ -131,6 +131,7 @@ def fit_weights(
         initial: function from a Parameter to a new array.
 
     Raises:
+        ValueError: the checkpoint has no tensor of this model.
         RuntimeError: a tensor's shape is not the model's, naming all such tensors.
         TypeError: a tensor is not of a floating dtype.
     """
@@ -157,6 +158,12 @@ def fit_weights(
         raise RuntimeError(
             f"shapes do not fit:\n{lines}\nCorrect the configuration, or pass "
             "ignore_mismatched_sizes=True to start these tensors anew."
+        )
+    if checkpoint and not weights and not report.mismatched_keys:
+        raise ValueError(
+            f"none of the checkpoint's {len(checkpoint)} tensors is one of this model's: the "
+            f"checkpoint has '{next(iter(checkpoint))}', the model needs "
+            f"'{next(iter(shapes))}'; is it a checkpoint of another kind of model?"
         )
     _tie(weights, ties, report)
     mismatched = {name for name, _, _ in report.mismatched_keys}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import _core
 from ..arguments import unknown_keyword
 from ..checkpoint import Checkpoint
-from ..configuration import PreTrainedConfig
+from ..configuration import PreTrainedConfig, dtype_name
 from ..hub import Source
 from ..outputs import ModelOutput
 from ..tensor import Kind, kind_of, like, to_numpy
@@ -151,7 +151,8 @@ class PreTrainedModel:
 
         Raises:
             OSError: no such directory, repository or file.
-            ValueError: a malformed file, or an impossible configuration.
+            ValueError: a malformed file, an impossible configuration, or a checkpoint of a
+                model type that pytxenc does not compute.
             RuntimeError: a tensor whose shape is not the configuration's.
             TypeError: an unknown keyword.
         """
@@ -167,7 +168,7 @@ class PreTrainedModel:
         if not isinstance(config, PreTrainedConfig):
             place = Source(config, **hub) if config is not None else source
             assert place is not None
-            config, unused = cls.config_class.from_source(place, **kwargs)
+            config, unused = cls.config_class.from_source(place, known_types_only=True, **kwargs)
         if unused:
             known = [*cls.config_class._fields, *_HUB_KEYWORDS, "dtype", "num_labels",
                      "ignore_mismatched_sizes", "use_safetensors", "variant",
@@ -216,17 +217,19 @@ class PreTrainedModel:
         **outputs: bool,
     ) -> tuple[dict[str, Any], Kind]:
         """Call the C encoder; its results and the kind of tensor the caller uses."""
-        ids, embeds = _array("input_ids", input_ids), _array("inputs_embeds", inputs_embeds)
+        ids, embeds = as_array("input_ids", input_ids), as_array("inputs_embeds", inputs_embeds)
         tokens = ids if ids is not None else embeds
         shape = () if tokens is None else tokens.shape[:2]
-        mask, bias = _split_mask(_array("attention_mask", attention_mask))
+        if wanted is not None and len(shape) == 2 and wanted.shape != shape:
+            raise ValueError(f"labels have shape {wanted.shape}; the batch needs {shape}")
+        mask, bias = _split_mask(as_array("attention_mask", attention_mask))
         results = self._encoder.forward(
             input_ids=ids,
             inputs_embeds=embeds,
-            attention_mask=mask,
+            attention_mask=_spread(mask, shape),
             attention_bias=bias,
-            token_type_ids=_spread(_array("token_type_ids", token_type_ids), shape),
-            position_ids=_spread(_array("position_ids", position_ids), shape),
+            token_type_ids=_spread(as_array("token_type_ids", token_type_ids), shape),
+            position_ids=_spread(as_array("position_ids", position_ids), shape),
             wanted=wanted,
             **outputs,
         )
@@ -293,10 +296,22 @@ class PreTrainedModel:
         """The same as train(False)."""
         return self.train(False)
 
-    def to(self, device: Any = "cpu") -> Any:
-        """Returns the model; ValueError for a device other than the processor."""
-        if str(device) != "cpu":
-            raise ValueError(f"pytxenc computes on the CPU only, not on {device!r}")
+    def to(self, device: Any = None, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """Returns the model; ValueError for what is neither the processor nor float32.
+
+        As in torch, a dtype may stand in the place of the device.
+        """
+        for target in (device, dtype):
+            if (
+                target is not None
+                and str(target).split(":")[0] != "cpu"
+                and dtype_name(target) not in _FLOAT32
+            ):
+                raise ValueError(f"pytxenc computes on the CPU only, in float32, not on {target!r}")
+        return self
+
+    def float(self) -> Any:
+        """Returns the model, which is float32 already."""
         return self
 
     def cpu(self) -> Any:
@@ -334,15 +349,19 @@ def _rebuild(
 
 
 def _check_dtype(dtype: Any) -> None:
-    name = str(getattr(dtype, "__name__", dtype)).rsplit(".", 1)[-1]
-    if dtype is not None and name not in _FLOAT32:
+    if dtype is not None and dtype_name(dtype) not in _FLOAT32:
         raise ValueError(f"dtype={dtype!r} is not supported: models compute in float32")
 
 
-def _array(what: str, value: Any) -> NDArray[Any] | None:
+def as_array(what: str, value: Any) -> NDArray[Any] | None:
     """The argument as an array; a ragged list is a ValueError that names it."""
     if value is None:
         return None
+    if isinstance(value, Mapping):
+        raise TypeError(
+            f"{what} is a {type(value).__name__}, which holds several arguments: pass it as "
+            "model(**encoding)"
+        )
     try:
         return to_numpy(value)
     except ValueError:
@@ -365,6 +384,8 @@ def _split_mask(
     """A mask as (bool (batch, length), None) or (None, float32 four-dimensional)."""
     if mask is None:
         return None, None
+    if mask.dtype.kind not in "biuf":
+        raise TypeError(f"attention_mask must hold numbers or bools, not {mask.dtype}")
     if mask.ndim != 4:
         return mask.astype(bool, copy=False), None
     if mask.dtype == bool:

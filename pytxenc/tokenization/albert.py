@@ -76,7 +76,7 @@ class AlbertTokenizer(PreTrainedTokenizerBase):
             source = Source("no vocabulary", [(token, 0.0) for token in blank])
         else:
             source, extra = unigram_source(vocab, files.get("tokenizer_file"), self.original_rules)
-            if extra and "extra_special_tokens" not in kwargs:
+            if extra and not kwargs.keys() & {"extra_special_tokens", "additional_special_tokens"}:
                 kwargs["extra_special_tokens"] = extra
         if len(source.vocab) < 2:
             raise ValueError(f"{source.where}: has no piece 1, which is the unknown one")

@@ -222,7 +222,8 @@ def _trie(pieces: Mapping[str, float]) -> dict[Any, Any]:
 
 def _longest(trie: dict[Any, Any], text: str, start: int) -> int:
     """Length of the longest piece at `start`, 0 when there is none."""
-    length, node = 0, trie
+    length = 0
+    node: Any = trie
     for end in range(start, len(text)):
         node = node.get(text[end])
         if node is None:

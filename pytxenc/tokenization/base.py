@@ -50,13 +50,17 @@ _IGNORED = {
     "add_bos_token",
     "add_eos_token",
     "backend",
+    "do_basic_tokenize",
+    "do_lower_case",
     "from_slow",
     "is_fast",
     "is_local",
     "legacy",
     "local_files_only",
+    "never_split",
     "processor_class",
     "resume_download",
+    "sp_model_kwargs",
     "tokenizer_class",
     "trust_remote_code",
     "use_fast",
@@ -108,7 +112,7 @@ class PreTrainedTokenizerBase(Calls, Decoding):
         added_tokens: those of the source.
         """
         for name in kwargs:
-            if name not in _OPTIONS and name not in _IGNORED:
+            if name not in _OPTIONS and name not in _IGNORED and name not in NAMED_TOKENS:
                 known = sorted({*_OPTIONS, *arguments, *self.vocab_files_names, "vocab"})
                 raise unknown_keyword(type(self).__name__, name, known)
         options = {**_OPTIONS, **kwargs}
@@ -131,7 +135,8 @@ class PreTrainedTokenizerBase(Calls, Decoding):
         if options["model_input_names"] is not None:
             self.model_input_names = list(options["model_input_names"])
 
-        self._special_tokens = {name: arguments.get(name) for name in NAMED_TOKENS}
+        named_tokens = {**kwargs, **arguments}  # a class may have no argument for some of them
+        self._special_tokens = {name: named_tokens.get(name) for name in NAMED_TOKENS}
         extra = options["extra_special_tokens"]
         extra = options["additional_special_tokens"] if extra is None else extra
         named = dict(options["model_specific_special_tokens"] or {})

@@ -52,6 +52,8 @@ class Decoding(SpecialTokens):
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """Text of token strings."""
+        if isinstance(tokens, str):
+            raise TypeError(f"expected a list of tokens, not the str {tokens!r:.80}")
         return self._core.decode_tokens(list(tokens))
 
     def decode(

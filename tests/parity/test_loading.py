@@ -222,6 +222,17 @@ def test_keywords(tmp_path):
         (json.dumps({**SIZES, "hidden_size": 2**70}).encode(), "hidden_size"),
         (json.dumps({**SIZES, "layer_norm_eps": None}).encode(), "layer_norm_eps must be"),
         (json.dumps({**SIZES, "hidden_act": "magic"}).encode(), "hidden_act.*magic"),
+        (json.dumps({**SIZES, "id2label": {"x": "y"}}).encode(), "keys of id2label.*'x'"),
+        (
+            json.dumps(
+                {
+                    **SIZES,
+                    "id2label": {"0": "y"},
+                    "problem_type": "single_label_classification",
+                }
+            ).encode(),
+            "num_labels",
+        ),
     ],
     ids=lambda v: str(v)[:20],
 )
@@ -229,6 +240,39 @@ def test_broken_configurations(tmp_path, content, words):
     saved(tmp_path, "Bert", "Model")
     (tmp_path / "config.json").write_bytes(content)
     with pytest.raises((ValueError, TypeError), match=f"(?s){words}"):
+        modeling.BertModel.from_pretrained(tmp_path)
+
+
+def edit_config(folder, **fields):
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **fields}))
+
+
+@pytest.mark.parametrize("stated", ["gpt2", 5, ["bert"]])
+def test_an_unknown_model_type_is_refused(tmp_path, caplog, stated):
+    saved(tmp_path, "Bert", "Model")
+    edit_config(tmp_path, model_type=stated)
+    with pytest.raises(ValueError, match=r"config\.json: .*'?(gpt2|5|bert)'?.*'roberta'"):
+        modeling.BertModel.from_pretrained(tmp_path)
+    with caplog.at_level(logging.WARNING, "pytxenc"):  # the configuration alone may be read
+        assert modeling.BertModel.config_class.from_pretrained(tmp_path).hidden_size == 12
+    assert f"{stated!r}, loaded as one of type 'bert'" in caplog.text
+
+
+@pytest.mark.parametrize("stated", ["xlm-roberta", "camembert", "bert"])
+def test_another_known_model_type_is_a_warning(tmp_path, caplog, stated):
+    theirs = saved(tmp_path, "Roberta", "Model")
+    edit_config(tmp_path, model_type=stated)
+    with caplog.at_level(logging.WARNING, "pytxenc"):
+        ours = modeling.RobertaModel.from_pretrained(tmp_path)
+    assert f"'{stated}', loaded as one of type 'roberta'" in caplog.text
+    expected = theirs(torch.tensor(IDS))[0].detach().numpy()
+    np.testing.assert_allclose(ours(IDS)[0], expected, rtol=0, atol=1e-5)
+
+
+def test_a_checkpoint_without_a_tensor_of_the_model(tmp_path):
+    saved(tmp_path, "Albert", "ForMaskedLM")
+    with pytest.raises(ValueError, match=r"none of the checkpoint's \d+ tensors.*'albert\."):
         modeling.BertModel.from_pretrained(tmp_path)
 
 

@@ -139,8 +139,36 @@ def test_labels_are_checked():
     labels[1, 3] = 50
     with refused(IndexError, r"labels\[1, 3\] is 50", "0 to 49"):
         model(IDS, labels=labels)
-    with refused(ValueError, r"\(1, 4\)", r"\(2, 4\)"):
+    with refused(ValueError, "labels have shape", r"\(1, 4\)", r"\(2, 4\)"):
         model(IDS, labels=labels[:1])
+    with refused(ValueError, "labels: the rows have different lengths"):
+        model(IDS, labels=[[1, 2], [3]])
+
+
+def test_masks_are_checked(bert):
+    with refused(TypeError, "attention_mask must hold numbers or bools"):
+        bert(IDS, attention_mask=[["a", "b", "c", "d"]] * 2)
+    with refused(ValueError, r"attention_mask has shape \(2, 3\)"):
+        bert(IDS, attention_mask=np.ones((2, 3)))
+
+
+def test_one_mask_for_the_whole_batch(bert):
+    mask = np.array([[1, 1, 0, 1]])
+    one, each = bert(IDS, attention_mask=mask), bert(IDS, attention_mask=np.repeat(mask, 2, 0))
+    np.testing.assert_array_equal(one[0], each[0])
+
+
+def test_an_encoding_by_position_is_told_how_to_be_passed(bert):
+    with refused(TypeError, "input_ids is a dict", r"model\(\*\*encoding\)"):
+        bert({"input_ids": IDS})
+
+
+def test_moving_and_converting(bert):
+    assert bert.to("cpu") is bert.to("cpu:0") is bert.to(np.float32) is bert.to(dtype="float32")
+    assert bert.float() is bert
+    for wrong in ({"device": "cuda"}, {"dtype": "float16"}, {"device": np.float16}):
+        with refused(ValueError, "CPU only, in float32"):
+            bert.to(**wrong)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +178,7 @@ def test_labels_are_checked():
         (AlbertModel, AlbertConfig(hidden_size=10, num_attention_heads=3), ("multiple",)),
         (BertModel, BertConfig(hidden_act="gelo"), ("hidden_act", "gelo")),
         (BertModel, BertConfig(vocab_size=0), ("vocab_size is 0",)),
+        (BertModel, BertConfig(hidden_size=0), ("hidden_size is 0",)),
         (BertModel, BertConfig(vocab_size=-5), ("vocab_size", "-5")),
         (BertModel, BertConfig(num_attention_heads=0), ("num_attention_heads is 0",)),
         (BertModel, BertConfig(num_hidden_layers=2**40), ("num_hidden_layers",)),

@@ -166,6 +166,29 @@ def test_model_specific_tokens(made_up):
         _ = tokenizer.audio_token
 
 
+def test_named_tokens_that_a_class_has_no_argument_for(made_up):
+    transformers = pytest.importorskip("transformers")
+    tokenizers = [
+        cls.from_pretrained(made_up["bert"], bos_token="[X]")
+        for cls in (BertTokenizer, transformers.BertTokenizer)
+    ]
+    ours, theirs = (
+        (t.bos_token, t.bos_token_id, len(t), t("a [X]b").input_ids) for t in tokenizers
+    )
+    assert ours == theirs
+
+
+def test_the_old_name_of_extra_special_tokens(data_dir):
+    transformers = pytest.importorskip("transformers")
+    folder = data_dir / "tokenizers" / "albert-base-v2"  # whose .model has such tokens itself
+    ours, theirs = (
+        cls.from_pretrained(folder, additional_special_tokens=["[X]"])
+        for cls in (AlbertTokenizer, transformers.AlbertTokenizer)
+    )
+    assert ours.extra_special_tokens == theirs.extra_special_tokens == ["[X]"]
+    assert ours("a [X] b. c").input_ids == theirs("a [X] b. c").input_ids
+
+
 def test_names_that_are_gone_say_what_to_use(fresh):
     with pytest.raises(AttributeError, match="text_target"):
         fresh.as_target_tokenizer()

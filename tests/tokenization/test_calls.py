@@ -333,6 +333,8 @@ def test_convert(bert):
     assert bert.convert_ids_to_tokens(np.array([1, 2])) == ["[UNK]", "[CLS]"]
     assert bert.convert_ids_to_tokens([2, 5], skip_special_tokens=True) == ["a"]
     assert bert.convert_tokens_to_string(["hello", "##ing"]) == "helloing"
+    with pytest.raises(TypeError, match="list of tokens"):
+        bert.convert_tokens_to_string("hello")
 
 
 def test_ids_with_special_tokens_around(ours):
@@ -367,3 +369,14 @@ def test_fast_names_are_the_same_classes():
     for name in ("Roberta", "Albert", "Bert", "XLMRoberta"):
         fast = getattr(pytxenc.tokenization, f"{name}TokenizerFast")
         assert fast is getattr(pytxenc.tokenization, f"{name}Tokenizer")
+
+
+def test_arguments_of_other_tokenizers_that_old_scripts_pass(made_up):
+    for name, cls in (("roberta", "RobertaTokenizer"), ("albert", "AlbertTokenizer")):
+        options = {"do_basic_tokenize": True, "never_split": None}
+        if name == "roberta":
+            options["do_lower_case"] = True
+        tokenizer = getattr(pytxenc, cls).from_pretrained(made_up[name], **options)
+        assert tokenizer.encode("a") == getattr(pytxenc, cls).from_pretrained(made_up[name]).encode(
+            "a"
+        )
