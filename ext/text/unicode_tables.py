@@ -270,6 +270,7 @@ def header() -> str:
     index = [bisect_right(starts, page << 8) - 1 for page in range(NPAGES + 1)]
     parts = [
         f"""\
+/* clang-format off */
 /* Written by unicode_tables.py out of the answers of tokenizers {tokenizers.__version__}.
  *
  * Which answers: white space of WhitespaceSplit; controls dropped by BertNormalizer's
