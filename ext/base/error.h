@@ -37,4 +37,12 @@ txe_status txe_fail(struct txe_error *err, txe_status status, const char *fmt, .
 /* txe_fail with TXE_ENOMEM and a message naming the size asked for. */
 txe_status txe_fail_nomem(struct txe_error *err, unsigned long long nbytes);
 
+/* Returns the status of `call` from the calling function when it is not TXE_OK. */
+#define TXE_TRY(call)                   \
+    do {                                \
+        txe_status try_status = (call); \
+        if (try_status != TXE_OK)       \
+            return try_status;          \
+    } while (0)
+
 #endif

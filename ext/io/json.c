@@ -3,13 +3,6 @@
 
 #include <string.h>
 
-#define TRY(call)                       \
-    do {                                \
-        txe_status try_status = (call); \
-        if (try_status != TXE_OK)       \
-            return try_status;          \
-    } while (0)
-
 static txe_status
 fail_at(const struct txe_json *json, struct txe_error *err, const char *problem)
 {
@@ -209,7 +202,7 @@ txe_json_string(struct txe_json *json, char *out, size_t *nbytes, struct txe_err
         if (c == '\\') {
             unsigned code = 0;
             json->at++;
-            TRY(read_escape(json, &code, err));
+            TXE_TRY(read_escape(json, &code, err));
             length = utf8_encode(code, encoded);
             from = encoded;
         } else {
@@ -230,7 +223,7 @@ txe_json_string(struct txe_json *json, char *out, size_t *nbytes, struct txe_err
 txe_status
 txe_json_key(struct txe_json *json, char *out, size_t *nbytes, struct txe_error *err)
 {
-    TRY(txe_json_string(json, out, nbytes, err));
+    TXE_TRY(txe_json_string(json, out, nbytes, err));
     if (peek_token(json) != ':')
         return fail_at(json, err, "expected ':'");
     json->at++;
@@ -285,18 +278,18 @@ skip_number(struct txe_json *json, struct txe_error *err)
     if (peek(json) == '0')
         json->at++;
     else
-        TRY(skip_digits(json, err));
+        TXE_TRY(skip_digits(json, err));
     if (is_digit(peek(json)))
         return fail_at(json, err, "number with a leading zero");
     if (peek(json) == '.') {
         json->at++;
-        TRY(skip_digits(json, err));
+        TXE_TRY(skip_digits(json, err));
     }
     if (peek(json) == 'e' || peek(json) == 'E') {
         json->at++;
         if (peek(json) == '+' || peek(json) == '-')
             json->at++;
-        TRY(skip_digits(json, err));
+        TXE_TRY(skip_digits(json, err));
     }
     return TXE_OK;
 }
@@ -331,19 +324,19 @@ txe_json_skip(struct txe_json *json, struct txe_error *err)
         if (c == '{' || c == '[') {
             if (depth == TXE_JSON_MAX_DEPTH)
                 return fail_at(json, err, "nested too deeply");
-            TRY(txe_json_open(json, (char)c, err));
+            TXE_TRY(txe_json_open(json, (char)c, err));
             closers[depth++] = c == '{' ? '}' : ']';
         } else {
-            TRY(skip_scalar(json, err));
+            TXE_TRY(skip_scalar(json, err));
         }
         /* Close everything that ends here; stop before the next value. */
         bool more = false;
         while (depth > 0 && !more) {
-            TRY(txe_json_next(json, closers[depth - 1], &more, err));
+            TXE_TRY(txe_json_next(json, closers[depth - 1], &more, err));
             if (!more)
                 depth--;
             else if (closers[depth - 1] == '}')
-                TRY(txe_json_key(json, NULL, NULL, err));
+                TXE_TRY(txe_json_key(json, NULL, NULL, err));
         }
     } while (depth > 0);
     return TXE_OK;

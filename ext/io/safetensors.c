@@ -17,7 +17,7 @@ struct txe_safetensors {
     struct txe_stored_tensor *tensors; /* by offset of their data */
     size_t ntensors, tensors_capacity;
     const struct txe_stored_tensor **by_name; /* the same, by name */
-    struct txe_text *metadata;
+    struct txe_json_text *metadata;
     size_t nmetadata; /* texts, two for each entry */
     size_t metadata_capacity;
 };
@@ -42,19 +42,12 @@ static const struct stored_dtype {
 
 /* What is known of one tensor while its JSON object is being read. */
 struct entry {
-    struct txe_text name;
+    struct txe_json_text name;
     const struct stored_dtype *dtype;
     bool has_shape, has_offsets;
     size_t first_dim, ndim;
     uint64_t begin, end;
 };
-
-#define TRY(call)                       \
-    do {                                \
-        txe_status try_status = (call); \
-        if (try_status != TXE_OK)       \
-            return try_status;          \
-    } while (0)
 
 /* For "%.*s": names come out of the file and may be of any length. */
 #define SHOWN(text) (int)TXE_MIN((text).nbytes, (size_t)200), (text).data
@@ -75,13 +68,13 @@ grow(void **array, size_t *capacity, size_t count, size_t size, struct txe_error
 }
 
 static bool
-text_is(struct txe_text text, const char *word)
+text_is(struct txe_json_text text, const char *word)
 {
     return text.nbytes == strlen(word) && memcmp(text.data, word, text.nbytes) == 0;
 }
 
 static int
-compare_texts(struct txe_text a, struct txe_text b)
+compare_texts(struct txe_json_text a, struct txe_json_text b)
 {
     size_t common = TXE_MIN(a.nbytes, b.nbytes);
     int order = common != 0 ? memcmp(a.data, b.data, common) : 0;
@@ -92,10 +85,10 @@ compare_texts(struct txe_text a, struct txe_text b)
  * a text are never longer than the text, so there is always room. */
 static txe_status
 read_text(struct txe_safetensors *file, struct txe_json *json, bool key,
-          struct txe_text *out, struct txe_error *err)
+          struct txe_json_text *out, struct txe_error *err)
 {
     out->data = file->strings + file->strings_nbytes;
-    TRY((key ? txe_json_key : txe_json_string)(
+    TXE_TRY((key ? txe_json_key : txe_json_string)(
         json, file->strings + file->strings_nbytes, &out->nbytes, err));
     file->strings_nbytes += out->nbytes;
     return TXE_OK;
@@ -106,15 +99,16 @@ read_metadata(struct txe_safetensors *file, struct txe_json *json,
               struct txe_error *err)
 {
     bool more;
-    TRY(txe_json_open(json, '{', err));
+    TXE_TRY(txe_json_open(json, '{', err));
     for (;;) {
-        TRY(txe_json_next(json, '}', &more, err));
+        TXE_TRY(txe_json_next(json, '}', &more, err));
         if (!more)
             return TXE_OK;
         for (int value = 0; value < 2; value++) {
-            TRY(grow((void **)&file->metadata, &file->metadata_capacity,
-                     file->nmetadata, sizeof *file->metadata, err));
-            TRY(read_text(file, json, !value, &file->metadata[file->nmetadata], err));
+            TXE_TRY(grow((void **)&file->metadata, &file->metadata_capacity,
+                         file->nmetadata, sizeof *file->metadata, err));
+            TXE_TRY(
+                read_text(file, json, !value, &file->metadata[file->nmetadata], err));
             file->nmetadata++;
         }
     }
@@ -124,8 +118,8 @@ static txe_status
 read_dtype(struct txe_safetensors *file, struct txe_json *json, struct entry *entry,
            struct txe_error *err)
 {
-    struct txe_text name;
-    TRY(read_text(file, json, false, &name, err));
+    struct txe_json_text name;
+    TXE_TRY(read_text(file, json, false, &name, err));
     for (size_t i = 0; i < TXE_LEN(stored_dtypes); i++) {
         if (text_is(name, stored_dtypes[i].name)) {
             entry->dtype = &stored_dtypes[i];
@@ -143,19 +137,19 @@ read_shape(struct txe_safetensors *file, struct txe_json *json, struct entry *en
     bool more;
     entry->has_shape = true;
     entry->first_dim = file->ndims;
-    TRY(txe_json_open(json, '[', err));
+    TXE_TRY(txe_json_open(json, '[', err));
     for (;;) {
         uint64_t dim;
-        TRY(txe_json_next(json, ']', &more, err));
+        TXE_TRY(txe_json_next(json, ']', &more, err));
         if (!more)
             break;
-        TRY(txe_json_u64(json, &dim, err));
+        TXE_TRY(txe_json_u64(json, &dim, err));
         if (dim > PTRDIFF_MAX)
             return txe_fail(err, TXE_EVALUE,
                             "%s: tensor \"%.*s\": a dimension of %" PRIu64, json->what,
                             SHOWN(entry->name), dim);
-        TRY(grow((void **)&file->dims, &file->dims_capacity, file->ndims,
-                 sizeof *file->dims, err));
+        TXE_TRY(grow((void **)&file->dims, &file->dims_capacity, file->ndims,
+                     sizeof *file->dims, err));
         file->dims[file->ndims++] = (size_t)dim;
     }
     entry->ndim = file->ndims - entry->first_dim;
@@ -168,16 +162,16 @@ read_offsets(struct txe_json *json, struct entry *entry, struct txe_error *err)
     bool more;
     uint64_t offsets[2];
     size_t count = 0;
-    TRY(txe_json_open(json, '[', err));
+    TXE_TRY(txe_json_open(json, '[', err));
     for (;;) {
-        TRY(txe_json_next(json, ']', &more, err));
+        TXE_TRY(txe_json_next(json, ']', &more, err));
         if (!more)
             break;
         if (count == 2) {
             count++;
             break;
         }
-        TRY(txe_json_u64(json, &offsets[count++], err));
+        TXE_TRY(txe_json_u64(json, &offsets[count++], err));
     }
     if (count != 2)
         return txe_fail(err, TXE_EVALUE,
@@ -222,30 +216,31 @@ check_extent(const struct txe_safetensors *file, const char *path, size_t data_n
 }
 
 static txe_status
-read_tensor(struct txe_safetensors *file, struct txe_json *json, struct txe_text name,
-            const unsigned char *data, size_t data_nbytes, struct txe_error *err)
+read_tensor(struct txe_safetensors *file, struct txe_json *json,
+            struct txe_json_text name, const unsigned char *data, size_t data_nbytes,
+            struct txe_error *err)
 {
     struct entry entry = {.name = name};
     bool more;
-    TRY(txe_json_open(json, '{', err));
+    TXE_TRY(txe_json_open(json, '{', err));
     for (;;) {
-        struct txe_text field;
-        TRY(txe_json_next(json, '}', &more, err));
+        struct txe_json_text field;
+        TXE_TRY(txe_json_next(json, '}', &more, err));
         if (!more)
             break;
-        TRY(read_text(file, json, true, &field, err));
+        TXE_TRY(read_text(file, json, true, &field, err));
         bool repeated = false;
         if (text_is(field, "dtype")) {
             repeated = entry.dtype != NULL;
-            TRY(read_dtype(file, json, &entry, err));
+            TXE_TRY(read_dtype(file, json, &entry, err));
         } else if (text_is(field, "shape")) {
             repeated = entry.has_shape;
-            TRY(read_shape(file, json, &entry, err));
+            TXE_TRY(read_shape(file, json, &entry, err));
         } else if (text_is(field, "data_offsets")) {
             repeated = entry.has_offsets;
-            TRY(read_offsets(json, &entry, err));
+            TXE_TRY(read_offsets(json, &entry, err));
         } else {
-            TRY(txe_json_skip(json, err));
+            TXE_TRY(txe_json_skip(json, err));
         }
         if (repeated)
             return txe_fail(err, TXE_EVALUE, "%s: tensor \"%.*s\": \"%.*s\" twice",
@@ -257,9 +252,9 @@ read_tensor(struct txe_safetensors *file, struct txe_json *json, struct txe_text
                         entry.dtype == NULL ? "dtype"
                         : !entry.has_shape  ? "shape"
                                             : "data_offsets");
-    TRY(check_extent(file, json->what, data_nbytes, &entry, err));
-    TRY(grow((void **)&file->tensors, &file->tensors_capacity, file->ntensors,
-             sizeof *file->tensors, err));
+    TXE_TRY(check_extent(file, json->what, data_nbytes, &entry, err));
+    TXE_TRY(grow((void **)&file->tensors, &file->tensors_capacity, file->ntensors,
+                 sizeof *file->tensors, err));
     /* The shapes may still move: until all are read, `shape` is not set. */
     file->tensors[file->ntensors++] = (struct txe_stored_tensor){
         .name = name,
@@ -289,24 +284,24 @@ read_header(struct txe_safetensors *file, struct txe_json *json,
             const unsigned char *data, size_t data_nbytes, struct txe_error *err)
 {
     bool more, has_metadata = false;
-    TRY(txe_json_open(json, '{', err));
+    TXE_TRY(txe_json_open(json, '{', err));
     for (;;) {
-        struct txe_text name;
-        TRY(txe_json_next(json, '}', &more, err));
+        struct txe_json_text name;
+        TXE_TRY(txe_json_next(json, '}', &more, err));
         if (!more)
             break;
-        TRY(read_text(file, json, true, &name, err));
+        TXE_TRY(read_text(file, json, true, &name, err));
         if (text_is(name, "__metadata__")) {
             if (has_metadata)
                 return txe_fail(err, TXE_EVALUE, "%s: \"__metadata__\" twice",
                                 json->what);
             has_metadata = true;
-            TRY(read_metadata(file, json, err));
+            TXE_TRY(read_metadata(file, json, err));
         } else {
-            TRY(read_tensor(file, json, name, data, data_nbytes, err));
+            TXE_TRY(read_tensor(file, json, name, data, data_nbytes, err));
         }
     }
-    TRY(txe_json_end(json, err));
+    TXE_TRY(txe_json_end(json, err));
     const size_t *dims = file->dims;
     for (size_t i = 0; i < file->ntensors; i++) {
         file->tensors[i].shape = dims;
@@ -354,7 +349,7 @@ by_name(const void *a, const void *b)
 static int
 by_key(const void *a, const void *b)
 {
-    const struct txe_text *const *x = a, *const *y = b;
+    const struct txe_json_text *const *x = a, *const *y = b;
     return compare_texts(**x, **y);
 }
 
@@ -365,7 +360,7 @@ check_names(struct txe_safetensors *file, const char *path, struct txe_error *er
 {
     txe_status status = TXE_OK;
     size_t nkeys = file->nmetadata / 2;
-    const struct txe_text **keys = txe_alloc(nkeys, sizeof *keys);
+    const struct txe_json_text **keys = txe_alloc(nkeys, sizeof *keys);
     file->by_name = txe_alloc(file->ntensors, sizeof *file->by_name);
     if (keys == NULL || file->by_name == NULL) {
         status = txe_fail_nomem(err, (unsigned long long)(nkeys + file->ntensors) *
@@ -401,7 +396,7 @@ done:
 static txe_status
 read_file(struct txe_safetensors *file, const char *path, struct txe_error *err)
 {
-    TRY(txe_mapped_file_open(&file->mapping, path, err));
+    TXE_TRY(txe_mapped_file_open(&file->mapping, path, err));
     const unsigned char *bytes = file->mapping.data;
     size_t nbytes = file->mapping.nbytes;
     if (nbytes < 8)
@@ -434,8 +429,8 @@ read_file(struct txe_safetensors *file, const char *path, struct txe_error *err)
 
     struct txe_json json;
     txe_json_start(&json, bytes + 8, (size_t)header_nbytes, path);
-    TRY(read_header(file, &json, bytes + start, nbytes - start, err));
-    TRY(check_names(file, path, err));
+    TXE_TRY(read_header(file, &json, bytes + start, nbytes - start, err));
+    TXE_TRY(check_names(file, path, err));
     return check_layout(file, path, bytes + start, nbytes - start, err);
 }
 
@@ -492,7 +487,7 @@ txe_safetensors_find(const struct txe_safetensors *file, const char *name,
     return found != NULL ? *found : NULL;
 }
 
-const struct txe_text *
+const struct txe_json_text *
 txe_safetensors_metadata(const struct txe_safetensors *file, size_t *count)
 {
     *count = file->nmetadata / 2;

@@ -21,13 +21,13 @@
 #define TXE_SAFETENSORS_MAX_HEADER 100000000u
 
 /* UTF-8 text inside the file object; not terminated, may hold NUL. */
-struct txe_text {
+struct txe_json_text {
     const char *data;
     size_t nbytes;
 };
 
 struct txe_stored_tensor {
-    struct txe_text name;
+    struct txe_json_text name;
     const char *stored_as; /* dtype in the file, "F8_E4M3"; a static string */
     txe_dtype dtype;       /* TXE_NDTYPES for one this library does not compute with */
     size_t ndim;
@@ -64,7 +64,7 @@ const struct txe_stored_tensor *txe_safetensors_find(const struct txe_safetensor
 
 /* *count pairs of __metadata__, in file order: key i is texts[2 i], its value
  * texts[2 i + 1]. */
-const struct txe_text *txe_safetensors_metadata(const struct txe_safetensors *file,
-                                                size_t *count);
+const struct txe_json_text *txe_safetensors_metadata(const struct txe_safetensors *file,
+                                                     size_t *count);
 
 #endif

@@ -22,7 +22,7 @@ file_of(PyObject *self)
 }
 
 static PyObject *
-text_to_str(struct txe_text text)
+text_to_str(struct txe_json_text text)
 {
     return PyUnicode_DecodeUTF8(text.data, (Py_ssize_t)text.nbytes, NULL);
 }
@@ -67,7 +67,7 @@ static PyObject *
 safetensors_metadata(PyObject *self, void *Py_UNUSED(closure))
 {
     size_t count;
-    const struct txe_text *texts = txe_safetensors_metadata(file_of(self), &count);
+    const struct txe_json_text *texts = txe_safetensors_metadata(file_of(self), &count);
     PyObject *dict = PyDict_New();
     for (size_t i = 0; dict != NULL && i < count; i++) {
         PyObject *key = text_to_str(texts[2 * i]);
