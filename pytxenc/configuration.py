@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from .checkpoint import read_json
 from .hub import Source
+from .safetensors_file import write_text
 
 __all__ = [
     "AlbertConfig",
@@ -213,7 +214,7 @@ class PreTrainedConfig:
 
     def to_json_file(self, json_file_path: str | os.PathLike[str], use_diff: bool = True) -> None:
         """Write to_json_string to a file."""
-        Path(json_file_path).write_text(self.to_json_string(use_diff), encoding="utf-8")
+        write_text(json_file_path, self.to_json_string(use_diff))
 
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> None:
         """Write config.json into a directory, which is made if need be."""

@@ -10,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["atomic_file", "save_file"]
+__all__ = ["atomic_file", "save_file", "write_text"]
 
 # The reference writer sorts tensors by dtype in the reverse of this order, then by name, so
 # that wide elements come first and all are aligned.
@@ -106,3 +106,9 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a UTF-8 file by `atomic_file`."""
+    with atomic_file(path) as file:
+        file.write(text.encode("utf-8"))

@@ -13,10 +13,11 @@ import numpy as np
 
 from .. import _core
 from ..arguments import unknown_keyword
+from ..safetensors_file import write_text
 from .added_tokens import AddedToken, merge_added_tokens
 from .calls import Calls, check_side
 from .decoding import Decoding, as_lists
-from .files import to_json, write_atomically
+from .files import to_json
 from .loading import CONFIG_FILE, TOKENIZER_FILE, load_arguments
 from .special_tokens import NAMED_TOKENS, check_token
 from .templates import template_items
@@ -456,8 +457,8 @@ class PreTrainedTokenizerBase(Calls, Decoding):
         directory.mkdir(parents=True, exist_ok=True)
         prefix = f"{filename_prefix}-" if filename_prefix else ""
         paths = directory / (prefix + CONFIG_FILE), directory / (prefix + TOKENIZER_FILE)
-        write_atomically(paths[1], to_json(self._tokenizer_json()))
-        write_atomically(paths[0], to_json(self._tokenizer_config(), sort_keys=True))
+        write_text(paths[1], to_json(self._tokenizer_json()))
+        write_text(paths[0], to_json(self._tokenizer_config(), sort_keys=True))
         return tuple(map(str, paths))
 
     def _tokenizer_json(self) -> dict[str, Any]:
@@ -503,7 +504,7 @@ class PreTrainedTokenizerBase(Calls, Decoding):
         written = []
         for name, text in self._vocabulary_files().items():
             path = directory / (prefix + name)
-            write_atomically(path, text)
+            write_text(path, text)
             written.append(str(path))
         return tuple(written)
 

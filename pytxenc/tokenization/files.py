@@ -10,7 +10,6 @@ import base64
 import binascii
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -282,19 +281,6 @@ def read_sentencepiece(path: PathLike) -> SentencePiece:
             for flag in ("add_dummy_prefix", "remove_extra_whitespaces", "escape_whitespaces")
         ),
     )
-
-
-def write_atomically(path: PathLike, text: str) -> None:
-    """Write a UTF-8 file that appears complete or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def to_json(value: Any, *, sort_keys: bool = False) -> str:
