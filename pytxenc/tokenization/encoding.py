@@ -43,11 +43,11 @@ class Padding:
             return self.pad_id
         return self.type_id if field == "type_ids" else FIELD_FILL[field]
 
-    def widths(self, lengths: Ints) -> Ints:
+    def widths(self, lengths: Ints, main: Ints | None = None) -> Ints:
         """Width of every row after padding; a row too long already stays as it is."""
         width = self.width
-        if width is None:
-            width = int(lengths.max(initial=0))
+        if width is None:  # rows that truncation cut off do not count, as in the reference
+            width = int((lengths if main is None else lengths[main]).max(initial=0))
         if self.multiple:
             width += -width % self.multiple
         if width > _MAX_WIDTH:
@@ -68,7 +68,9 @@ def pad_fields(
     count = len(arrays["ids"])
     if padding is not None:
         lengths = np.diff(rows)
-        widths = padding.widths(lengths)
+        sample = arrays.get("sample")
+        main = None if sample is None else np.flatnonzero(np.diff(sample, prepend=-1))
+        widths = padding.widths(lengths, main)
         starts = np.zeros(len(widths) + 1, dtype=np.int64)
         np.cumsum(widths, out=starts[1:])
         if starts[-1] != count:

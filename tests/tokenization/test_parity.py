@@ -265,3 +265,12 @@ def test_pad(twins, kind):
         mine, theirs = ours.pad(given, **kwargs), reference.pad(copy, **kwargs)
         assert {k: plain(v) for k, v in mine.items()} == {k: plain(v) for k, v in theirs.items()}
         assert [type(v) for v in mine.values()] == [type(v) for v in theirs.values()]
+
+
+def test_rows_cut_off_do_not_widen_the_others(twins):
+    """Of a pair cut off a row may be longer than max_length; the reference pads without it."""
+    first, second = [["0"], []], [["0"], []]
+    arguments = {"truncation": True, "max_length": 4, "padding": True}
+    compare(
+        twins, first, second, is_split_into_words=True, return_overflowing_tokens=True, **arguments
+    )
