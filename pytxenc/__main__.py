@@ -7,21 +7,27 @@ from types import TracebackType
 from typing import NoReturn
 
 import pytxenc
+from pytxenc import cli
 
 USAGE = """\
 usage: python -m pytxenc script.py [argument ...]
        python -m pytxenc -m module [argument ...]
        python -m pytxenc -c code [argument ...]
+       python -m pytxenc command [argument ...]
 
 Run a Python program as python itself would, but with the name transformers
-standing for pytxenc.
+standing for pytxenc; or run one of the commands:
+
+{commands}
+
+Each command explains itself with --help.
 
   -m module      run a module, as python -m does
   -c code        run code given as a string
   --show-config  print versions, instruction set, libraries and threads
   --version      print the version
   -h, --help     print this help
-"""
+""".format(commands="\n".join(f"  {name:15}  {what}" for name, what in cli.COMMANDS.items()))
 _OURS = {__file__, runpy.__file__, "<frozen runpy>"}
 
 
@@ -38,6 +44,8 @@ def main() -> None:
         if len(arguments) < 2:
             _refuse(f"{first} needs an argument")
         _run(first, arguments[1], arguments[2:])
+    elif first in cli.COMMANDS:
+        sys.exit(cli.run(first, arguments[1:]))
     elif first.startswith("-"):
         _refuse(f"unknown option {first}")
     elif not os.path.exists(first):

@@ -1,0 +1,38 @@
+"""The commands of `python -m pytxenc`: one module each, imported when its command is run.
+
+A module has `DESCRIPTION`, `add_arguments(parser)` and `run(arguments) -> None`.  Errors that
+a user can cause (ValueError, OSError, ...) are printed as one line with exit status 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "tokenize": "encode text files into arrays of token ids",
+    "train-tokenizer": "train a tokenizer on text files",
+}
+
+
+def run(command: str, arguments: Sequence[str]) -> int:
+    """Run a command of COMMANDS; returns the exit status."""
+    module = importlib.import_module(f"{__name__}.{command.replace('-', '_')}")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m pytxenc {command}",
+        description=module.DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    parsed = parser.parse_args(arguments)
+    try:
+        module.run(parsed)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        print(f"python -m pytxenc {command}: {error}", file=sys.stderr)
+        return 2
+    return 0
