@@ -18,7 +18,7 @@ SPECIAL = {
     r"numpy/.*": r"python/convert\.c",
     r".*cblas.*": r"kernels/gemm\.c",
     r"utf8proc\.h": r"text/.*",
-    r".*intrin\.h|arm_neon\.h": r"kernels/[^/]*(avx|neon)[^/]*",
+    r".*intrin\.h|arm_neon\.h": r"(kernels|text)/[^/]*(avx|neon)[^/]*",
 }
 
 

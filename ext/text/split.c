@@ -94,34 +94,39 @@ classify(const char *bytes, size_t *length)
 
 /* GPT-2's pattern: contractions | ?letters | ?numbers | ?others | spaces, where a run
  * of spaces leaves its last one to what follows. */
+size_t
+txe_pattern_word(const char *bytes, size_t nbytes)
+{
+    size_t at = contraction(bytes, nbytes);
+    if (at != 0)
+        return at;
+    size_t length;
+    pattern_class class = classify(bytes, &length);
+    if (bytes[0] == ' ' && nbytes > 1) {
+        size_t next_length;
+        pattern_class next = classify(bytes + 1, &next_length);
+        if (next != SPACE)
+            class = next;
+    }
+    size_t last = 0;
+    for (at = length; at < nbytes; at += length) {
+        if (classify(bytes + at, &length) != class)
+            break;
+        last = at;
+    }
+    return class == SPACE && at < nbytes && last != 0 ? last : at;
+}
+
 static txe_status
 cut_by_pattern(const char *bytes, struct txe_word word, struct txe_words *words,
                struct txe_error *err)
 {
     for (size_t start = word.start; start < word.end;) {
-        size_t at = start + contraction(bytes + start, word.end - start);
-        if (at == start) {
-            size_t length;
-            pattern_class class = classify(bytes + at, &length);
-            if (bytes[at] == ' ' && at + 1 < word.end) {
-                size_t next_length;
-                pattern_class next = classify(bytes + at + 1, &next_length);
-                if (next != SPACE)
-                    class = next;
-            }
-            size_t last = at;
-            for (at += length; at < word.end; at += length) {
-                if (classify(bytes + at, &length) != class)
-                    break;
-                last = at;
-            }
-            if (class == SPACE && at < word.end && last != start)
-                at = last;
-        }
-        txe_status status = push(words, start, at, err);
+        size_t end = start + txe_pattern_word(bytes + start, word.end - start);
+        txe_status status = push(words, start, end, err);
         if (status != TXE_OK)
             return status;
-        start = at;
+        start = end;
     }
     return TXE_OK;
 }
