@@ -112,6 +112,15 @@ encode(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     return txe_encode_texts(tokenizer_of(self), plan, args[0], args[1], single);
 }
 
+static PyObject *
+plan(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    PyTypeObject *type = txe_type_state(Py_TYPE(self))->plan_type;
+    if (PyTuple_GET_SIZE(args) != 0)
+        return PyErr_Format(PyExc_TypeError, "plan takes keyword arguments only");
+    return type->tp_new(type, args, kwargs);
+}
+
 /* The keyword arguments of a plan from those of encode_batch, which always gives the
  * ids and, with overflow, the samples. */
 static PyObject *
@@ -340,6 +349,8 @@ num_special_tokens_to_add(PyObject *self, PyObject *args, PyObject *kwargs)
 }
 
 static PyMethodDef tokenizer_methods[] = {
+    {"plan", (PyCFunction)(void (*)(void))plan, METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("plan(**options)\n--\n\nAn EncodePlan for encode().")},
     {"encode", (PyCFunction)(void (*)(void))encode, METH_FASTCALL,
      PyDoc_STR("encode(texts, pairs, plan, single, /)\n--\n\nEncode texts as the plan "
                "says.")},

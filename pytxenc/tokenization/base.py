@@ -120,6 +120,7 @@ class PreTrainedTokenizerBase(Calls, Decoding):
         self._arguments = {k: v for k, v in arguments.items() if k not in NAMED_TOKENS}
         self._saved_config = dict(options["saved_config"] or {})
         self._warned = set()
+        self._plans = {}
         self.name_or_path = str(options["name_or_path"])
         self.verbose = bool(options["verbose"])
         self.chat_template = options["chat_template"]
@@ -518,16 +519,18 @@ class PreTrainedTokenizerBase(Calls, Decoding):
     # ---- copies ----
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_core"}
+        return {k: value for k, value in self.__dict__.items() if k not in ("_core", "_plans")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._plans = {}
         self._core = self._make_core(self._tokenizer_json())
 
     def __copy__(self: Self) -> Self:
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)  # what is shared is never changed in place
         copy._warned = set(self._warned)
+        copy._plans = {}
         return copy
 
     def __deepcopy__(self: Self, memo: dict[int, Any]) -> Self:
