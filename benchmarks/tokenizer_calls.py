@@ -61,30 +61,30 @@ def calls_of(tokenizer: Any, texts: Mapping[str, list[str]]) -> dict[str, Call]:
     return calls
 
 
-def gigatoken_calls(file: Path, texts: Mapping[str, list[str]], parallel: bool) -> dict[str, Call]:
-    """What gigatoken has that comes nearest: a padded array of ids, with the lengths of rows.
+def gigatoken_tokenizer(file: Path) -> Any:
+    """gigatoken's class in the manner of transformers.
 
-    Its class in the manner of transformers refuses RoBERTa's post-processor.
+    It knows RoBERTa's post-processor only in the form of a template.
     """
     import gigatoken
 
-    tokenizer = gigatoken.Tokenizer(file)
-    vocab = read_json(file)["model"]["vocab"]
-    first, last, pad = vocab["<s>"], vocab["</s>"], vocab["<pad>"]
-
-    def padded(batch: list[str]) -> dict[str, Any]:
-        ids, _ = tokenizer.encode_batch_padded(
-            batch,
-            pad,
-            max_length=MAX_LENGTH,
-            truncate=True,
-            prefix=[first],
-            suffix=[last],
-            parallel=parallel,
-        )
-        return {"input_ids": ids}
-
-    return {f"{name} np": lambda batch=batch: padded(batch) for name, batch in texts.items()}
+    saved = read_json(file)
+    first, last = "<s>", "</s>"
+    pieces: list[dict[str, Any]] = [{"SpecialToken": {"id": first, "type_id": 0}}]
+    pieces.append({"Sequence": {"id": "A", "type_id": 0}})
+    pieces.append({"SpecialToken": {"id": last, "type_id": 0}})
+    ids = {token: [saved["model"]["vocab"][token]] for token in (first, last)}
+    saved["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": pieces,
+        "pair": [],
+        "special_tokens": {
+            token: {"id": token, "ids": ids[token], "tokens": [token]} for token in ids
+        },
+    }
+    tokenizer = gigatoken.Tokenizer.from_json(json.dumps(saved)).as_hf()
+    tokenizer.pad_token = "<pad>"
+    return tokenizer
 
 
 def digest(answer: Mapping[str, Any]) -> dict[str, str]:
@@ -122,7 +122,7 @@ def main() -> None:
     texts = texts_of(options.folder, options.share)
     source = options.folder / options.kind
     if options.engine == "gigatoken":
-        calls = gigatoken_calls(source / FILE, texts, options.threads > 1)
+        tokenizer = gigatoken_tokenizer(source / FILE)
     else:
         if options.engine == "pytxenc":
             import pytxenc as package
@@ -130,8 +130,8 @@ def main() -> None:
             package.set_num_threads(options.threads)
         else:
             import transformers as package
-        cls = getattr(package, str(KINDS[options.kind].cls))
-        calls = calls_of(cls.from_pretrained(source), texts)
+        tokenizer = getattr(package, str(KINDS[options.kind].cls)).from_pretrained(source)
+    calls = calls_of(tokenizer, texts)
     if options.digest:
         print(json.dumps({name: digest(call()) for name, call in calls.items()}))
     else:
@@ -155,11 +155,10 @@ def ask(engine: str, kind: str, folder: Path, threads: int, *more: str) -> dict[
 
 
 def same(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
-    """What to say of a peer's answer: equal to ours in each field that it has, or not."""
-    wrong = [name for name in theirs if theirs[name] != ours.get(name)]
-    if wrong:
-        return f"differs from ours in {', '.join(wrong)}"
-    return "equal" if theirs.keys() == ours.keys() else f"{', '.join(theirs)} alone: equal"
+    """What to say of a peer's answer beside ours."""
+    names = sorted({*ours, *theirs})
+    wrong = [name for name in names if theirs.get(name) != ours.get(name)]
+    return f"differs from ours in {', '.join(wrong)}" if wrong else "equal"
 
 
 def name_of(kind: str, threads: int) -> str:
@@ -181,10 +180,9 @@ def run(
     told = take_turns(turns, rounds, warm_up=0)  # the digests were one
     for part, (title, goal) in PARTS.items():
         scale, unit = (1e6, "µs") if part == "sentence" else (1e3, "ms")
-        able = [engine for engine in engines if part in digests[engine]]
-        figures = medians({e: [answers[part] for answers in told[e]] for e in able}, scale)
+        figures = medians({e: [answers[part] for answers in told[e]] for e in engines}, scale)
         rows = [Row("pytxenc", figures["pytxenc"])]
-        for peer in able[1:]:
+        for peer in engines[1:]:
             note = same(digests["pytxenc"][part], digests[peer][part])
             wanted = goal if peer == "transformers" else None
             rows.append(Row(peer, figures[peer], "pytxenc", wanted, note))

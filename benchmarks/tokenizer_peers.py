@@ -264,7 +264,8 @@ def main() -> None:
     peer.flat(peer.encode(peer.give(b"Hello.", ends[:1] * 0 + len(b"Hello."))))
     given = peer.give(data, ends)
     seconds: list[float] = []
-    while len(seconds) < 2 or (len(seconds) < PASSES and sum(seconds) < ENOUGH_SECONDS):
+    least = PASSES if peer.caches else 1
+    while len(seconds) < least or (len(seconds) < PASSES and sum(seconds) < ENOUGH_SECONDS):
         start = time.perf_counter()
         answer = peer.encode(given)
         seconds.append(time.perf_counter() - start)
