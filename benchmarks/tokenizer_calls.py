@@ -1,4 +1,4 @@
-"""Calls as programs make them: batches padded and cut into arrays or lists, and one sentence.
+"""Calls as programs make them: batches padded and cut into arrays or lists, and single texts.
 
 As a program, this is one engine in a process of its own: it prints the seconds of each call
 as JSON, and with --digest what the calls answered.
@@ -23,8 +23,7 @@ from tokenizer_report import Row, medians, report
 MAX_LENGTH = 512
 TEXT = "tenth"  # where the long documents come from
 DOCUMENTS = 300
-SENTENCE = "Hello, my dog is cute and he likes to run in the park."
-SENTENCES = 300  # calls a figure
+SINGLE = 300  # sentences given one at a time
 REPEATS, ENOUGH_SECONDS = 5, 1.0
 # Tokenizers and threads.
 COMPARISONS = (("roberta", 1), ("roberta", 2), ("albert", 1), ("xlm-roberta", 1), ("bert", 1))
@@ -33,7 +32,7 @@ PARTS = {
     "sst2 lists": ("SST-2's sentences, padded, as lists", 30.0),
     "documents np": (f"long documents, padded, cut to {MAX_LENGTH}, as arrays", 30.0),
     "documents lists": (f"long documents, padded, cut to {MAX_LENGTH}, as lists", 30.0),
-    "sentence": (f"one sentence of {len(SENTENCE)} characters", 10.0),
+    "sentence": ("one sentence of SST-2 at a time", 10.0),
 }
 Call = Callable[[], Any]
 
@@ -52,7 +51,8 @@ def texts_of(folder: Path, share: int) -> dict[str, list[str]]:
 
 def calls_of(tokenizer: Any, texts: Mapping[str, list[str]]) -> dict[str, Call]:
     """The calls of a tokenizer with the interface of transformers."""
-    calls: dict[str, Call] = {"sentence": lambda: dict(tokenizer(SENTENCE))}
+    single = texts["sst2"][:SINGLE]
+    calls: dict[str, Call] = {"sentence": lambda: [tokenizer(text) for text in single]}
     for name, batch in texts.items():
         for form, kind in (("np", "np"), ("lists", None)):
             calls[f"{name} {form}"] = lambda batch=batch, kind=kind: tokenizer(
@@ -87,10 +87,13 @@ def gigatoken_tokenizer(file: Path) -> Any:
     return tokenizer
 
 
-def digest(answer: Mapping[str, Any]) -> dict[str, str]:
-    """A checksum of every field, the same for equal numbers in lists and arrays of any type."""
+def digest(call: Call) -> dict[str, str]:
+    """Checksums of what a call answers, the same for equal numbers of any type and form."""
     import numpy as np
 
+    answer = call()
+    if isinstance(answer, list):  # of answers to single texts
+        answer = {name: [i for one in answer for i in one[name]] for name in answer[0]}
     told = {}
     for name, value in answer.items():
         array = np.asarray(value, np.int64)
@@ -98,14 +101,13 @@ def digest(answer: Mapping[str, Any]) -> dict[str, str]:
     return told
 
 
-def measure(call: Call, number: int) -> list[float]:
-    """Seconds of a call, `number` calls a figure; the first figure is not counted."""
+def measure(call: Call) -> list[float]:
+    """Seconds of a call; the first one is not counted."""
     seconds: list[float] = []
     while len(seconds) < 2 or (len(seconds) < 1 + REPEATS and sum(seconds) < ENOUGH_SECONDS):
         start = time.perf_counter()
-        for _ in range(number):
-            call()
-        seconds.append((time.perf_counter() - start) / number)
+        call()
+        seconds.append(time.perf_counter() - start)
     return seconds[1:]
 
 
@@ -132,11 +134,8 @@ def main() -> None:
             import transformers as package
         tokenizer = getattr(package, str(KINDS[options.kind].cls)).from_pretrained(source)
     calls = calls_of(tokenizer, texts)
-    if options.digest:
-        print(json.dumps({name: digest(call()) for name, call in calls.items()}))
-    else:
-        numbers = {name: SENTENCES if name == "sentence" else 1 for name in calls}
-        print(json.dumps({name: measure(call, numbers[name]) for name, call in calls.items()}))
+    tell: Callable[[Call], Any] = digest if options.digest else measure
+    print(json.dumps({name: tell(call) for name, call in calls.items()}))
 
 
 # ---- the comparison ----
@@ -179,7 +178,7 @@ def run(
     digests = {engine: turn("--digest") for engine, turn in turns.items()}
     told = take_turns(turns, rounds, warm_up=0)  # the digests were one
     for part, (title, goal) in PARTS.items():
-        scale, unit = (1e6, "µs") if part == "sentence" else (1e3, "ms")
+        scale, unit = (1e6 / SINGLE, "µs") if part == "sentence" else (1e3, "ms")
         figures = medians({e: [answers[part] for answers in told[e]] for e in engines}, scale)
         rows = [Row("pytxenc", figures["pytxenc"])]
         for peer in engines[1:]:
