@@ -288,6 +288,17 @@ guess_type(PyObject *spec)
 }
 
 bool
+txe_spec_model_takes_bytes(PyObject *spec)
+{
+    if (spec == NULL || !PyDict_Check(spec))
+        return false;
+    PyObject *type = txe_spec_get(spec, "type");
+    return type == NULL ? strcmp(guess_type(spec), "BPE") == 0
+                        : PyUnicode_Check(type) &&
+                              PyUnicode_CompareWithASCIIString(type, "BPE") == 0;
+}
+
+bool
 txe_spec_read_model(struct txe_model *model, PyObject *spec,
                     const struct txe_path *path, bool byte_level)
 {
@@ -300,11 +311,6 @@ txe_spec_read_model(struct txe_model *model, PyObject *spec,
         return false;
     if (strcmp(type, "BPE") == 0)
         return read_bpe(model, spec, path, byte_level);
-    if (byte_level)
-        return txe_spec_fail(path,
-                             "a %s model after a ByteLevel pre-tokenizer is not "
-                             "supported",
-                             type);
     if (strcmp(type, "WordPiece") == 0)
         return read_wordpiece(model, spec, path);
     if (strcmp(type, "Unigram") == 0)
