@@ -12,23 +12,21 @@
 #include "text/rewrite.h"
 #include "text/unicode.h"
 
-/* At one place a search may try again as often as the reference's, and a little more in
- * a long text; at all its places together SEARCH times as often.  Each alternative that
- * is kept for later takes about 40 bytes. */
+/* At one place a search may try again as often as the reference's, at all of its places
+ * together SEARCH times as often, and a little more in a long text.  Each alternative
+ * that is kept for later takes about 40 bytes. */
 enum { RETRIES = 10000000, RETRIES_A_BYTE = 16, SEARCH = 20, ALTERNATIVES = 1 << 22 };
 
-/* Seconds for a text, and bytes that earn one more: some thousand times what usual
- * patterns take. */
-enum { SECONDS = 10, NBYTES_A_SECOND = 200000 };
-
-/* Some patterns look from every place to the end of the text without trying anything
- * twice.  A search is cut into pieces that begin at few enough places for the clock to
- * be looked at in time. */
-enum { PIECE_WORK = 1 << 28, LONGEST_PIECE = 4096, SHORTEST_PIECE = 16 };
+/* Seconds for a text, and bytes that earn one more: many times what usual patterns
+ * take. The clock is looked at whenever this many bytes could have been read since. */
+enum { SECONDS = 10, NBYTES_A_SECOND = 1000000, UNATTENDED = 1 << 16 };
 
 struct txe_regex {
-    regex_t *compiled;
-    bool in_one_piece; /* \G is where a search begins */
+    regex_t *plain;
+    /* The same with a call of watch() first, for long texts: some patterns look from
+     * every place to the end of the text without trying anything again.  NULL where the
+     * pattern cannot be written that way. */
+    regex_t *watched;
 };
 
 struct txe_regex_work {
@@ -36,6 +34,7 @@ struct txe_regex_work {
     OnigRegion *region;
     double deadline;    /* seconds of the monotonic clock */
     size_t nunattended; /* bytes that could be read since the clock was looked at */
+    size_t nahead;      /* bytes that an attempt to match can read */
     char *copy;         /* of a text, with stand-ins */
     size_t capacity;
 };
@@ -51,6 +50,33 @@ fail(struct txe_error *err, const char *what, int code, OnigErrorInfo *info)
     return txe_fail(err, TXE_EVALUE, "%s: %.*s", what, nbytes, (const char *)message);
 }
 
+static int
+compile(regex_t **out, const char *pattern, size_t nbytes, OnigErrorInfo *info)
+{
+    const UChar *begin = (const UChar *)pattern;
+    return onig_new(out, begin, begin + nbytes, ONIG_OPTION_NONE, ONIG_ENCODING_UTF8,
+                    ONIG_SYNTAX_ONIGURUMA, info);
+}
+
+/* The pattern behind a callout, which Oniguruma makes of (?{...}). */
+static bool
+compile_watched(regex_t **out, const char *pattern, size_t nbytes)
+{
+    static const char before[] = "(?{watch})(?:";
+    size_t nbefore = sizeof before - 1;
+    char *wrapped = txe_alloc(nbefore + nbytes + 1, 1);
+    if (wrapped == NULL)
+        return false;
+    memcpy(wrapped, before, nbefore);
+    memcpy(wrapped + nbefore, pattern, nbytes);
+    wrapped[nbefore + nbytes] = ')';
+    OnigErrorInfo info;
+    if (compile(out, wrapped, nbefore + nbytes + 1, &info) != ONIG_NORMAL)
+        *out = NULL;
+    free(wrapped);
+    return true;
+}
+
 txe_status
 txe_regex_new(struct txe_regex **out, const char *pattern, size_t nbytes,
               struct txe_error *err)
@@ -62,17 +88,16 @@ txe_regex_new(struct txe_regex **out, const char *pattern, size_t nbytes,
     struct txe_regex *regex = txe_calloc(1, sizeof *regex);
     if (regex == NULL)
         return txe_fail_nomem(err, sizeof *regex);
-    const UChar *begin = (const UChar *)pattern;
     OnigErrorInfo info;
-    code = onig_new(&regex->compiled, begin, begin + nbytes, ONIG_OPTION_NONE,
-                    ONIG_ENCODING_UTF8, ONIG_SYNTAX_ONIGURUMA, &info);
+    code = compile(&regex->plain, pattern, nbytes, &info);
     if (code != ONIG_NORMAL) {
         free(regex);
         return fail(err, "not a usable regular expression", code, &info);
     }
-    for (size_t i = 0; i + 1 < nbytes; i++)
-        if (pattern[i] == '\\' && pattern[i + 1] == 'G')
-            regex->in_one_piece = true;
+    if (!compile_watched(&regex->watched, pattern, nbytes)) {
+        txe_regex_free(regex);
+        return txe_fail_nomem(err, nbytes);
+    }
     *out = regex;
     return TXE_OK;
 }
@@ -82,7 +107,8 @@ txe_regex_free(struct txe_regex *regex)
 {
     if (regex == NULL)
         return;
-    onig_free(regex->compiled);
+    onig_free(regex->plain);
+    onig_free(regex->watched);
     free(regex);
 }
 
@@ -92,6 +118,25 @@ seconds(void)
     struct timespec now = {0, 0};
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Whether there is time left, looking at the clock when another `nbytes` to be read
+ * have made it worth while. */
+static bool
+in_time(struct txe_regex_work *work, size_t nbytes)
+{
+    work->nunattended += nbytes;
+    if (work->nunattended < UNATTENDED)
+        return true;
+    work->nunattended = 0;
+    return seconds() < work->deadline;
+}
+
+static int
+watch(OnigCalloutArgs *args, void *user_data)
+{
+    struct txe_regex_work *work = user_data;
+    return in_time(work, work->nahead) ? ONIG_CALLOUT_SUCCESS : ONIG_ABORT;
 }
 
 struct txe_regex_work *
@@ -109,6 +154,8 @@ txe_regex_work_new(size_t nbytes)
     }
     onig_initialize_match_param(work->limits);
     onig_set_match_stack_limit_size_of_match_param(work->limits, ALTERNATIVES);
+    onig_set_progress_callout_of_match_param(work->limits, watch);
+    onig_set_callout_user_data_of_match_param(work->limits, work);
     return work;
 }
 
@@ -160,22 +207,6 @@ txe_regex_prepare(struct txe_regex_work *work, const char **out, const char *tex
     return TXE_OK;
 }
 
-/* Looks at the clock when enough may have been read since it last did. */
-static txe_status
-check_time(struct txe_regex_work *work, size_t nbytes, struct txe_error *err)
-{
-    work->nunattended += nbytes;
-    if (work->nunattended < PIECE_WORK / LONGEST_PIECE)
-        return TXE_OK;
-    work->nunattended = 0;
-    if (seconds() < work->deadline)
-        return TXE_OK;
-    return txe_fail(err, TXE_EVALUE,
-                    "the regular expression takes too long on this text: more than %d "
-                    "seconds",
-                    SECONDS);
-}
-
 static bool
 begins_char(const char *text, size_t nbytes, size_t at)
 {
@@ -192,26 +223,23 @@ txe_regex_search(const struct txe_regex *regex, struct txe_regex_work *work,
                         "a text of %zu bytes is too long for a regular expression: at "
                         "most %d are possible",
                         nbytes, INT_MAX);
-    unsigned long retries = RETRIES + RETRIES_A_BYTE * (unsigned long)nbytes;
-    onig_set_retry_limit_in_match_of_match_param(work->limits, retries);
-    onig_set_retry_limit_in_search_of_match_param(work->limits, SEARCH * retries);
-    size_t piece = nbytes != 0 ? PIECE_WORK / nbytes : LONGEST_PIECE;
-    piece = TXE_MAX(TXE_MIN(piece, LONGEST_PIECE), SHORTEST_PIECE);
-    if (regex->in_one_piece)
-        piece = nbytes;
-    const UChar *bytes = (const UChar *)text;
-    int found = ONIG_MISMATCH;
-    for (size_t stop; found == ONIG_MISMATCH; from = stop) {
-        stop = from + TXE_MIN(piece, nbytes - from);
-        while (!begins_char(text, nbytes, stop))
-            stop++;
-        TXE_TRY(check_time(work, nbytes - from, err));
-        found = onig_search_with_param(regex->compiled, bytes, bytes + nbytes,
-                                       bytes + from, bytes + stop, work->region,
+    unsigned long more = RETRIES_A_BYTE * (unsigned long)nbytes;
+    onig_set_retry_limit_in_match_of_match_param(work->limits, RETRIES + more);
+    onig_set_retry_limit_in_search_of_match_param(work->limits,
+                                                  SEARCH * RETRIES + more);
+    bool is_long = nbytes - from > UNATTENDED && regex->watched != NULL;
+    work->nahead = nbytes - from;
+    const UChar *bytes = (const UChar *)text, *stop = bytes + nbytes;
+    int found = ONIG_ABORT;
+    if (in_time(work, work->nahead))
+        found = onig_search_with_param(is_long ? regex->watched : regex->plain, bytes,
+                                       stop, bytes + from, stop, work->region,
                                        ONIG_OPTION_NONE, work->limits);
-        if (stop == nbytes)
-            break;
-    }
+    if (found == ONIG_ABORT)
+        return txe_fail(err, TXE_EVALUE,
+                        "the regular expression takes too long on this text: more than "
+                        "%d seconds",
+                        SECONDS);
     if (found == ONIG_MISMATCH) {
         *start = TXE_REGEX_NONE;
         return TXE_OK;

@@ -48,12 +48,18 @@ LATER = (
     "1FAF7-1FAF8 1FBCB-1FBEF 2B739 2EBF0-2EE5D 31350-323AF"
 )
 # Properties that a stand-in for them shares; the last ones only where one has them all.
-CATEGORIES = "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Cf".split()
-OTHER_PROPERTIES = "Alphabetic Emoji Emoji_Presentation Extended_Pictographic Ideographic".split()
-SCRIPTS = (
-    "Arabic Balinese Common Cyrillic Devanagari Egyptian_Hieroglyphs Georgian Han Hiragana "
-    "Inherited Kannada Katakana Khitan_Small_Script Lao Latin Telugu"
-).split()
+CATEGORIES = [
+    "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi",
+    "Pf", "Po", "Sm", "Sc", "Sk", "So", "Cf",
+]  # fmt: skip
+OTHER_PROPERTIES = [
+    "Alphabetic", "Emoji", "Emoji_Presentation", "Extended_Pictographic", "Ideographic",
+]  # fmt: skip
+SCRIPTS = [
+    "Arabic", "Balinese", "Common", "Cyrillic", "Devanagari", "Egyptian_Hieroglyphs", "Georgian",
+    "Han", "Hiragana", "Inherited", "Kannada", "Katakana", "Khitan_Small_Script", "Lao", "Latin",
+    "Telugu",
+]  # fmt: skip
 
 
 # ---- asking the reference ----
@@ -120,7 +126,9 @@ def script_classes() -> dict[int, int]:
         elif c not in boundaries and classes.get(c - 1, ANY_SCRIPT) != ANY_SCRIPT:
             classes[c] = classes[c - 1]
         else:
-            joins = (i for i, e in enumerate(examples) if len(split.pre_tokenize_str(e + chr(c))) == 1)
+            joins = (
+                i for i, e in enumerate(examples) if len(split.pre_tokenize_str(e + chr(c))) == 1
+            )
             at = next(joins, len(examples))
             if at == len(examples):
                 examples.append(chr(c))
