@@ -344,6 +344,8 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
         if "use_auth_token" in kwargs:
             raise TypeError("use_auth_token is now called token")
         kwargs.pop("proxies", None)
+        if "additional_special_tokens" in kwargs and not kwargs.get("extra_special_tokens"):
+            kwargs["extra_special_tokens"] = kwargs.pop("additional_special_tokens")
         hub_options = dict(
             zip(
                 _HUB_OPTIONS,
@@ -389,6 +391,7 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
             if key.endswith("_token") and isinstance(others[key], (str, AddedToken))
         }
         if specific:
+            specific.update(accepted.get("model_specific_special_tokens") or {})
             accepted["model_specific_special_tokens"] = specific
         for name in ("transformers_version", "fast_tokenizer_files", "auto_map", *NAMED_TOKENS):
             others.pop(name, None)
