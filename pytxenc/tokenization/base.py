@@ -229,7 +229,7 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
     def _add(self, tokens: Sequence[AddedToken]) -> int:
         core = self._core
         vocab = self._spec["model"]["vocab"]
-        last = max(vocab.values()) if isinstance(vocab, dict) else len(vocab) - 1
+        last = max(vocab.values(), default=-1) if isinstance(vocab, dict) else len(vocab) - 1
         added, count = merge_added_tokens(self._added, tokens, core.token_to_id, last + 1)
         if count:
             self._core = core.with_added_tokens(

@@ -145,6 +145,8 @@ def load_arguments(
     if os.path.isfile(name_or_path):
         if name_or_path.endswith(".json") and name_or_path.endswith(TOKENIZER_FILE):
             return _with_added_tokens({TOKENIZER_FILE: Path(name_or_path)}, {}, given)
+        if not named:
+            raise ValueError(f"{name_or_path}: expected a {TOKENIZER_FILE} or a directory with one")
         if len(named) > 1:
             raise ValueError(
                 f"{name_or_path} is a single file, but this tokenizer needs"
@@ -173,7 +175,8 @@ def load_arguments(
     if specific := {**specific, **_take_named_tokens(config)}:
         config["model_specific_special_tokens"] = specific
     if TOKENIZER_FILE not in files:
-        if missing := [name for name in named.values() if name not in files]:
+        missing = [name for name in named.values() if name not in files]
+        if missing or not named:
             raise source.missing([TOKENIZER_FILE, *missing])
         arguments.update({key: os.fspath(files[name]) for key, name in named.items()})
     return arguments, config
@@ -193,4 +196,6 @@ def _with_added_tokens(
         arguments["legacy_added_tokens"] = _legacy_added_tokens(files, config, given)
     if TOKENIZER_FILE in files:
         arguments["tokenizer_file"] = os.fspath(files[TOKENIZER_FILE])
+        for key in ("add_bos_token", "add_eos_token"):  # its post-processor says it
+            config.pop(key, None)
     return arguments, config
