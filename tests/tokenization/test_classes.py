@@ -323,7 +323,8 @@ def test_auto_knows_the_model_types(model_type):
     assert chosen == expected
     for declared in ("BertTokenizerFast", "RobertaTokenizer", "PreTrainedTokenizerFast"):
         found = auto.choose_class(model_type, declared).__name__
-        if (expected == "TokenizersBackend" and model_type is not None) or declared.startswith("PreTrained"):
+        generic = expected == "TokenizersBackend" and model_type is not None
+        if generic or declared.startswith("PreTrained"):
             assert found == "TokenizersBackend"
         else:
             assert found == declared.removesuffix("Fast")
