@@ -6,7 +6,7 @@ import threading
 
 import pytest
 import random_specs
-from pipeline_reference import BYTE_LEVEL, METASPACE, Both, bpe, spec, unigram, word_level
+from pipeline_reference import BYTE_LEVEL, METASPACE, Both, added, bpe, spec, unigram, word_level
 from text_reference import CODE_POINTS, same, tokenizers
 
 from pytxenc._core import Tokenizer
@@ -226,3 +226,44 @@ def test_threads_share_a_pattern():
     for worker in workers:
         worker.join()
     assert not wrong
+
+
+# ---- many added tokens ----
+
+
+def many_tokens(kind, count):
+    if kind == "numbered":
+        return [f"<|reserved_{i}|>" for i in range(count)]
+    if kind == "nested":
+        return ["a" * i for i in range(1, 1500)]
+    rng = random.Random(4)
+    made = ("".join(rng.choices("abcdefgh", k=rng.randint(3, 12))) for _ in range(count))
+    return list(dict.fromkeys(made))
+
+
+@pytest.mark.parametrize("kind", ["numbered", "nested", "random"])
+def test_many_added_tokens(kind):
+    """Of all that match, the leftmost and there the longest, as in the reference."""
+    rng = random.Random(kind)
+    tokens = many_tokens(kind, 20_000)
+    flags = ("single_word", "lstrip", "rstrip", "normalized", "special")
+    entries = [
+        added(token, i + 1, **{flag: rng.random() < 0.2 for flag in flags})
+        for i, token in enumerate(tokens)
+    ]
+    both = Both(spec(word_level("?"), added_tokens=entries))
+    pieces = [*rng.choices(tokens, k=50), *rng.choices(["a", " ", "  ", ".", "bc"], k=50)]
+    for _ in range(20):
+        both.check(["".join(rng.choices(pieces, k=60))])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["numbered", "random"])
+def test_a_million_added_tokens(kind):
+    tokens = many_tokens(kind, 1_000_000)
+    entries = [added(token, i + 1, normalized=kind == "random") for i, token in enumerate(tokens)]
+    tokenizer = Tokenizer(spec(word_level("?"), added_tokens=entries))
+    some = tokens[::7]
+    # Between full stops nothing can match but the tokens themselves.
+    ids = tokenizer.encode_batch([".".join(some)])["ids"]
+    assert ids[ids > 1].tolist() == [i + 2 for i in range(0, len(tokens), 7)]
