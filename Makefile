@@ -108,6 +108,7 @@ system:
 	command -v $(CC) >/dev/null || missing+=(gcc); \
 	has stdio.h || missing+=(libc6-dev); \
 	has utf8proc.h || missing+=(libutf8proc-dev); \
+	has oniguruma.h || missing+=(libonig-dev); \
 	if ! command -v $(PYTHON) >/dev/null; then \
 		missing+=(python3 python3-venv python3-dev); \
 	else \

@@ -1,4 +1,4 @@
-/* Small helpers shared by every layer: checked sizes, array length, branch hints. */
+/* Small helpers shared by every layer: checked sizes, array length, bits. */
 #ifndef TXE_BASE_COMMON_H
 #define TXE_BASE_COMMON_H
 
@@ -50,6 +50,22 @@ txe_realloc(void *old, size_t count, size_t size)
     if (!txe_mul_size(count, size, &nbytes))
         return NULL;
     return realloc(old, nbytes != 0 ? nbytes : 1);
+}
+
+/* Asks for memory that will be read soon; the address need not be valid. */
+#define TXE_PREFETCH(address) __builtin_prefetch(address)
+
+/* Index of the lowest and of the highest bit that is set; bits must not be 0. */
+static inline unsigned
+txe_lowest_bit(uint64_t bits)
+{
+    return (unsigned)__builtin_ctzll(bits);
+}
+
+static inline unsigned
+txe_highest_bit(uint64_t bits)
+{
+    return 63 - (unsigned)__builtin_clzll(bits);
 }
 
 /* calloc that never returns NULL for a zero size. */

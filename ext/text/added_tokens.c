@@ -70,10 +70,10 @@ build_trie(struct txe_added *added, bool normalized, struct txe_trie *trie, bool
     size_t nkeys = 0;
     for (size_t i = 0; i < added->vocab.count; i++) {
         const struct txe_added_token *token = &added->tokens[i];
-        struct txe_trie_key key = {.value = (uint32_t)i};
-        key.bytes = txe_added_text(added, token, &key.nbytes);
-        if (token->normalized == normalized && key.nbytes != 0)
-            keys[nkeys++] = key;
+        size_t nbytes;
+        const char *bytes = txe_added_text(added, token, &nbytes);
+        if (token->normalized == normalized && nbytes != 0)
+            keys[nkeys++] = (struct txe_trie_key){bytes, (uint32_t)nbytes, (uint32_t)i};
     }
     *any = nkeys != 0;
     *only_byte = nkeys != 0 ? (unsigned char)keys[0].bytes[0] : -1;
@@ -223,15 +223,12 @@ match_at(const struct txe_added *added, const struct txe_trie *trie, const char 
          size_t nbytes, size_t at, size_t *end)
 {
     const struct txe_added_token *longest = NULL;
-    uint32_t node = trie->root[(unsigned char)text[at]];
-    while (node != 0) {
-        at++;
-        if (trie->nodes[node].value != TXE_TRIE_NONE) {
-            longest = &added->tokens[trie->nodes[node].value];
-            *end = at;
+    struct txe_trie_walk walk = txe_trie_begin(trie);
+    while (txe_trie_step(trie, &walk, text + at, nbytes - at))
+        if (walk.value != TXE_TRIE_NONE) {
+            longest = &added->tokens[walk.value];
+            *end = at + walk.nbytes;
         }
-        node = at < nbytes ? txe_trie_child(trie, node, (unsigned char)text[at]) : 0;
-    }
     return longest;
 }
 
@@ -244,7 +241,7 @@ next_candidate(const struct txe_trie *trie, int only_byte, const char *text,
         const char *found = memchr(text + at, only_byte, nbytes - at);
         return found != NULL ? (size_t)(found - text) : nbytes;
     }
-    while (at < nbytes && trie->root[(unsigned char)text[at]] == 0)
+    while (at < nbytes && !txe_trie_has_first(trie, (unsigned char)text[at]))
         at++;
     return at;
 }

@@ -24,7 +24,9 @@ is_local(const struct txe_normalizer_step *step)
     case TXE_NORM_STRIP_ACCENTS:
     case TXE_NORM_PRECOMPILED:
         return true;
-    case TXE_NORM_REPLACE: /* literal */
+    case TXE_NORM_REPLACE:
+        if (step->regex != NULL)
+            return false;
         for (size_t i = 0, width; i < step->pattern_nbytes; i += width)
             if (txe_is_whitespace(txe_utf8_decode(step->pattern + i, &width)))
                 return false;

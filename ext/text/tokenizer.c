@@ -32,6 +32,7 @@ txe_core_release(struct txe_core *core)
         atomic_fetch_sub_explicit(&core->nrefs, 1, memory_order_acq_rel) != 1)
         return;
     txe_normalizer_free(&core->normalizer);
+    txe_splitter_free(&core->splitter);
     txe_model_free(&core->model);
     txe_decoder_free(&core->decoder);
     free(core);

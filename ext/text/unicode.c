@@ -239,6 +239,42 @@ txe_is_word(uint32_t c)
 }
 
 bool
+txe_is_numeric(uint32_t c)
+{
+    return in_ranges(c, numeric_ranges, TXE_LEN(numeric_ranges));
+}
+
+uint8_t
+txe_script(uint32_t c)
+{
+    enum { SCRIPT_BITS = 8 };
+    size_t low = 0, high = TXE_LEN(script_runs) - 1;
+    while (low < high) {
+        size_t middle = low + (high - low + 1) / 2;
+        if (script_runs[middle] >> SCRIPT_BITS <= c)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return (uint8_t)script_runs[low];
+}
+
+uint32_t
+txe_stand_in(uint32_t c)
+{
+    size_t low = 0, high = TXE_LEN(stand_ins);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (stand_ins[middle].last < c)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < TXE_LEN(stand_ins) && stand_ins[low].first <= c ? stand_ins[low].like
+                                                                 : c;
+}
+
+bool
 txe_is_cjk(uint32_t c)
 {
     static const struct code_range blocks[] = {
