@@ -212,7 +212,8 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
         tokens: list[str | AddedToken] = [known[index] for index in sorted(known)]
         present = {str(token) for token in tokens}
         special = [*self._special_tokens.values(), *self._extra_special_tokens]
-        tokens += [t for t in special if t is not None and str(t) not in present]
+        unlike = dict.fromkeys(t for t in special if t is not None and str(t) not in present)
+        tokens += unlike  # one text may be there with several flags: the last ones count
         for token in tokens:
             if isinstance(token, str):
                 yield AddedToken(token, special=True)
