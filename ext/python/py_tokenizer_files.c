@@ -22,6 +22,7 @@ note_value(struct txe_json *json, struct extent *extent, struct txe_error *err)
 {
     if (extent->end != 0)
         return txe_fail(err, TXE_EVALUE, "a key is there twice");
+    txe_json_peek(json); /* goes to where it begins */
     extent->start = json->at;
     TXE_TRY(txe_json_skip(json, err));
     extent->end = json->at;
@@ -91,7 +92,7 @@ slice(const char *text, struct extent extent)
 static PyObject *
 rest_of(const char *text, size_t nbytes, struct extent a, struct extent b)
 {
-    static const char null[] = " null";
+    static const char null[] = "null";
     struct extent first = a.start < b.start ? a : b;
     struct extent second = a.start < b.start ? b : a;
     PyObject *rest = PyBytes_FromStringAndSize(

@@ -228,7 +228,7 @@ class TokenizerJson(NamedTuple):
 
 def _kept_text(text: bytes, where: str) -> Any:
     """A part of a JSON file, parsed unless it is an object or a list."""
-    if text.lstrip()[:1] in (b"{", b"["):
+    if text.startswith((b"{", b"[")):
         return FileText("json", text, where)
     return json.loads(text)
 
@@ -260,10 +260,8 @@ def read_tokenizer_json(path: PathLike) -> TokenizerJson:
             model_type = "BPE"
         else:
             vocab = model["vocab"]
-            is_list = isinstance(vocab, list) or (
-                isinstance(vocab, FileText) and vocab.data.lstrip().startswith(b"[")
-            )
-            model_type = "Unigram" if is_list else "WordPiece"
+            is_list = isinstance(vocab, FileText) and vocab.data.startswith(b"[")
+            model_type = "Unigram" if is_list or isinstance(vocab, list) else "WordPiece"
     entries = spec.get("added_tokens") or []
     if not isinstance(entries, list):
         raise ValueError(f"{path}: 'added_tokens' must be a list, got {entries!r:.80}")
