@@ -23,7 +23,9 @@ class Tokenizer:
     Unigram, with "vocab" as dict or list of [piece, score], "merges" as "a b" strings or
     pairs), "normalizer", "pre_tokenizer", "post_processor", "decoder", "added_tokens";
     "truncation" and "padding" are ignored (they are arguments of a call here).  An unknown
-    or malformed component is a ValueError naming its path and type.
+    or malformed component is a ValueError naming its path and type.  In the place of
+    "vocab" or "merges" a tuple that begins with a format and bytes is read as it stands:
+    "vocab.json", "vocab.txt", "pieces.json", "sentencepiece"; "merges.json", "merges.txt".
     """
 
     def __new__(cls, spec: Mapping[str, Any]) -> Tokenizer: ...
@@ -79,6 +81,8 @@ class Tokenizer:
     def id_to_token(self, id: int, /) -> str | None: ...
     def get_vocab(self, with_added_tokens: bool = True) -> dict[str, int]: ...
     def get_vocab_size(self, with_added_tokens: bool = True) -> int: ...
+    def get_first_free_id(self) -> int:
+        """The id behind the last one of the model's vocabulary."""
     def num_special_tokens_to_add(self, is_pair: bool = False) -> int: ...
     def with_added_tokens(self, tokens: Sequence[Mapping[str, Any]]) -> Tokenizer:
         """A tokenizer sharing this one's model whose whole list of added tokens is `tokens`.
@@ -130,11 +134,17 @@ class EncodePlan:
         pad_token: str = "",
     ) -> EncodePlan: ...
 
-def read_sentencepiece(data: bytes, /) -> dict[str, Any]:
+def split_tokenizer_json(data: bytes, /) -> tuple[bytes, bytes | None, bytes | None] | None:
+    """The text of a tokenizer.json with null for model.vocab and model.merges, and the text of
+    these two, None where there is none.  None when the text is not strict JSON, when a key of
+    these is repeated or when a value is not of the kind expected: json.loads knows more."""
+
+def read_sentencepiece(data: bytes, /, with_normal: bool = True) -> dict[str, Any]:
     """Parse a SentencePiece .model: {"pieces": [(piece, score, type)], "model_type": int,
     "unk_id", "bos_id", "eos_id", "pad_id": int, "precompiled_charsmap": bytes,
     "add_dummy_prefix", "remove_extra_whitespaces", "escape_whitespaces": bool}.
-    type: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte.
+    type: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; without
+    `with_normal` there is None for a normal piece.
     ValueError (with the byte offset) when malformed."""
 
 # ---- files (ext/python/py_files.c over ext/io) ----

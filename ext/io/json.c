@@ -70,6 +70,13 @@ txe_json_next(struct txe_json *json, char close, bool *more, struct txe_error *e
     return TXE_OK;
 }
 
+char
+txe_json_peek(struct txe_json *json)
+{
+    int c = peek_token(json);
+    return c < 0 ? '\0' : (char)c;
+}
+
 /* Length of the well-formed UTF-8 sequence at p[0..n), 0 when there is none (overlong
  * forms, surrogates and anything above U+10FFFF are not well formed). */
 static size_t
@@ -179,6 +186,18 @@ read_escape(struct txe_json *json, unsigned *out, struct txe_error *err)
     return TXE_OK;
 }
 
+/* Bytes of the run of ASCII characters at the reader that stand for themselves. */
+static size_t
+plain_run(const struct txe_json *json)
+{
+    const unsigned char *from = json->text + json->at;
+    size_t room = json->nbytes - json->at, n = 0;
+    while (n < room && from[n] >= 0x20 && from[n] < 0x80 && from[n] != '"' &&
+           from[n] != '\\')
+        n++;
+    return n;
+}
+
 txe_status
 txe_json_string(struct txe_json *json, char *out, size_t *nbytes, struct txe_error *err)
 {
@@ -187,6 +206,11 @@ txe_json_string(struct txe_json *json, char *out, size_t *nbytes, struct txe_err
     json->at++;
     size_t written = 0;
     for (;;) {
+        size_t run = plain_run(json);
+        if (out != NULL && run != 0)
+            memcpy(out + written, json->text + json->at, run);
+        written += run;
+        json->at += run;
         int c = peek(json);
         if (c < 0)
             return fail_at(json, err, "expected '\"'");

@@ -50,6 +50,9 @@ txe_status txe_json_open(struct txe_json *json, char bracket, struct txe_error *
 txe_status txe_json_next(struct txe_json *json, char close, bool *more,
                          struct txe_error *err);
 
+/* The first byte of the next value, such as '{' or '"'; 0 at the end of the text. */
+char txe_json_peek(struct txe_json *json);
+
 /* Reads a string as UTF-8 into out, *nbytes long and not terminated; `out` needs no
  * more room than the string has in the text without its quotes.  With out NULL it is
  * only checked. Invalid UTF-8, control characters and halves of surrogate pairs are

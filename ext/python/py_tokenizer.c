@@ -1,4 +1,4 @@
-/* The Python type Tokenizer and read_sentencepiece, over ext/text. */
+/* The Python type Tokenizer, over ext/text. */
 #include "python/state.h"
 
 #include <string.h>
@@ -7,7 +7,6 @@
 #include "python/convert.h"
 #include "python/encode_batch.h"
 #include "python/tokenizer_spec.h"
-#include "text/spm_model.h"
 
 struct tokenizer_object {
     PyObject_HEAD
@@ -142,20 +141,41 @@ batch_options(PyObject *kwargs)
     return options;
 }
 
+/* encode_batch(texts, pairs=None, **options): what is left of the keyword arguments after
+ * the first two is for the plan. */
 static PyObject *
 encode_batch(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    PyObject *texts, *pairs = Py_None, *result = NULL;
+    static const char *const names[] = {"texts", "pairs"};
     PyTypeObject *plan_type = txe_type_state(Py_TYPE(self))->plan_type;
-    if (!PyArg_ParseTuple(args, "O|O:encode_batch", &texts, &pairs))
-        return NULL;
-    PyObject *none = PyTuple_New(0), *options = batch_options(kwargs), *plan = NULL;
-    if (none != NULL && options != NULL)
-        plan = plan_type->tp_new(plan_type, none, options);
-    if (plan != NULL)
-        result = txe_encode_texts(tokenizer_of(self), txe_plan_of(plan, plan_type),
-                                  texts, pairs, false);
-    Py_XDECREF(plan);
+    PyObject *given[2] = {NULL, Py_None}, *plan_object = NULL, *result = NULL;
+    PyObject *none = PyTuple_New(0), *options = batch_options(kwargs);
+    if (none == NULL || options == NULL ||
+        !PyArg_ParseTuple(args, "|OO:encode_batch", &given[0], &given[1]))
+        goto done;
+    for (int i = 0; i < 2; i++) {
+        PyObject *value = PyDict_GetItemString(options, names[i]);
+        if (value == NULL)
+            continue;
+        given[i] = PyDict_GetItemString(kwargs, names[i]); /* which goes on owning it */
+        if (PyDict_DelItemString(options, names[i]) < 0)
+            goto done;
+    }
+    for (int i = 0; i < 2; i++)
+        if (given[i] == NULL || PyUnicode_Check(given[i])) {
+            PyErr_Format(PyExc_TypeError, "%s: expected a list of texts, got %s",
+                         names[i],
+                         given[i] != NULL ? Py_TYPE(given[i])->tp_name : "nothing");
+            goto done;
+        }
+    plan_object = plan_type->tp_new(plan_type, none, options);
+    if (plan_object != NULL)
+        result = txe_encode_texts(tokenizer_of(self),
+                                  txe_plan_of(plan_object, plan_type), given[0],
+                                  given[1], false);
+
+done:
+    Py_XDECREF(plan_object);
     Py_XDECREF(options);
     Py_XDECREF(none);
     return result;
@@ -337,6 +357,16 @@ get_vocab_size(PyObject *self, PyObject *args, PyObject *kwargs)
 }
 
 static PyObject *
+get_first_free_id(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    const struct txe_vocab *vocab = &tokenizer_of(self)->core->model.vocab;
+    uint32_t next = 0;
+    for (size_t i = 0; i < vocab->count; i++)
+        next = TXE_MAX(next, vocab->entries[i].id + 1);
+    return PyLong_FromUnsignedLong(next);
+}
+
+static PyObject *
 num_special_tokens_to_add(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"is_pair", NULL};
@@ -382,6 +412,9 @@ static PyMethodDef tokenizer_methods[] = {
     {"get_vocab_size", (PyCFunction)(void (*)(void))get_vocab_size,
      METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("get_vocab_size(with_added_tokens=True)\n--\n\nNumber of tokens.")},
+    {"get_first_free_id", get_first_free_id, METH_NOARGS,
+     PyDoc_STR("get_first_free_id()\n--\n\nThe id behind the last one of the model's "
+               "vocabulary.")},
     {"num_special_tokens_to_add",
      (PyCFunction)(void (*)(void))num_special_tokens_to_add,
      METH_VARARGS | METH_KEYWORDS,
@@ -413,62 +446,6 @@ static PyType_Spec tokenizer_spec = {
     .slots = tokenizer_slots,
 };
 
-/* ---- SentencePiece ---- */
-
-static PyObject *
-piece_list(const struct txe_spm_model *model, const char *data)
-{
-    PyObject *list = PyList_New((Py_ssize_t)model->npieces);
-    for (size_t i = 0; list != NULL && i < model->npieces; i++) {
-        const struct txe_spm_piece *piece = &model->pieces[i];
-        PyObject *item =
-            Py_BuildValue("(s#di)", data + piece->start, (Py_ssize_t)piece->nbytes,
-                          (double)piece->score, (int)piece->type);
-        if (item == NULL)
-            Py_CLEAR(list);
-        else
-            PyList_SET_ITEM(list, (Py_ssize_t)i, item);
-    }
-    return list;
-}
-
-static PyObject *
-read_sentencepiece(PyObject *Py_UNUSED(module), PyObject *arg)
-{
-    Py_buffer buffer;
-    if (PyObject_GetBuffer(arg, &buffer, PyBUF_SIMPLE) < 0)
-        return NULL;
-    struct txe_spm_model model;
-    struct txe_error err;
-    PyObject *result = NULL;
-    if (txe_spm_parse(&model, buffer.buf, (size_t)buffer.len, &err) != TXE_OK) {
-        txe_raise(&err);
-    } else {
-        const char *data = buffer.buf;
-        PyObject *pieces = piece_list(&model, data);
-        if (pieces != NULL)
-            result = Py_BuildValue(
-                "{sNsisisisisisy#sNsNsN}", "pieces", pieces, "model_type",
-                (int)model.model_type, "unk_id", (int)model.unk_id, "bos_id",
-                (int)model.bos_id, "eos_id", (int)model.eos_id, "pad_id",
-                (int)model.pad_id, "precompiled_charsmap", data + model.charsmap_start,
-                (Py_ssize_t)model.charsmap_nbytes, "add_dummy_prefix",
-                PyBool_FromLong(model.add_dummy_prefix), "remove_extra_whitespaces",
-                PyBool_FromLong(model.remove_extra_whitespaces), "escape_whitespaces",
-                PyBool_FromLong(model.escape_whitespaces));
-        txe_spm_free(&model);
-    }
-    PyBuffer_Release(&buffer);
-    return result;
-}
-
-static PyMethodDef functions[] = {
-    {"read_sentencepiece", read_sentencepiece, METH_O,
-     PyDoc_STR("read_sentencepiece(data, /)\n--\n\nParse a SentencePiece .model.\n\n"
-               "Raises ValueError with the byte offset when it is malformed.")},
-    {NULL, NULL, 0, NULL},
-};
-
 int
 txe_add_tokenizer(PyObject *module)
 {
@@ -478,7 +455,5 @@ txe_add_tokenizer(PyObject *module)
     txe_module_state(module)->tokenizer_type = (PyTypeObject *)type;
     if (PyModule_AddType(module, (PyTypeObject *)type) < 0)
         return -1;
-    if (txe_add_encode_plan(module) < 0)
-        return -1;
-    return PyModule_AddFunctions(module, functions);
+    return txe_add_encode_plan(module);
 }

@@ -6,18 +6,25 @@
 #include <string.h>
 
 #include "python/spec_fields.h"
+#include "python/spec_text.h"
 
-/* Fills model->vocab from a dict of ids. */
+/* Fills model->vocab from a dict of ids, or from a file's text. */
 static bool
-read_vocab_dict(struct txe_model *model, PyObject *spec, const struct txe_path *path)
+read_vocab(struct txe_model *model, PyObject *spec, const struct txe_path *path)
 {
     struct txe_path place = txe_path_key(path, "vocab");
     PyObject *dict = txe_spec_get(spec, "vocab");
+    struct txe_file_text text;
+    if (txe_spec_file_text(dict, &text))
+        return txe_spec_read_vocab_text(&model->vocab, &text, &place);
     if (!txe_spec_is_dict(dict, &place))
         return false;
     struct txe_error err;
     PyObject *key, *value;
     Py_ssize_t position = 0;
+    size_t count = (size_t)PyDict_Size(dict);
+    if (txe_vocab_reserve(&model->vocab, count, 8 * count, &err) != TXE_OK)
+        return txe_spec_raise(&place, &err);
     while (PyDict_Next(dict, &position, &key, &value)) {
         const char *bytes;
         size_t nbytes;
@@ -56,7 +63,7 @@ read_wordpiece(struct txe_model *model, PyObject *spec, const struct txe_path *p
     struct txe_path max_path = txe_path_key(path, "max_input_chars_per_word");
     bool has_unk;
     uint32_t unk_id;
-    if (!read_vocab_dict(model, spec, path) ||
+    if (!read_vocab(model, spec, path) ||
         !read_unk_token(model, spec, path, &has_unk, &unk_id) ||
         !txe_spec_string_field(spec, "continuing_subword_prefix", path, &prefix,
                                &prefix_nbytes) ||
@@ -76,7 +83,7 @@ read_wordpiece(struct txe_model *model, PyObject *spec, const struct txe_path *p
 static bool
 read_wordlevel(struct txe_model *model, PyObject *spec, const struct txe_path *path)
 {
-    return read_vocab_dict(model, spec, path) &&
+    return read_vocab(model, spec, path) &&
            read_unk_token(model, spec, path, &model->as.wordlevel.has_unk,
                           &model->as.wordlevel.unk_id);
 }
@@ -112,13 +119,12 @@ read_merge(PyObject *item, const struct txe_path *path, const char *half[2],
 }
 
 static bool
-read_merges(struct txe_bpe *bpe, PyObject *merges, const struct txe_path *path)
+read_merges_list(struct txe_bpe *bpe, PyObject *merges, const struct txe_path *place)
 {
-    struct txe_path place = txe_path_key(path, "merges");
     struct txe_error err;
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(merges); i++) {
         PyObject *item = PySequence_Fast_GET_ITEM(merges, i);
-        struct txe_path item_path = txe_path_item(&place, (size_t)i);
+        struct txe_path item_path = txe_path_item(place, (size_t)i);
         const char *half[2];
         size_t nbytes[2];
         /* The first line of a merges.txt may have come along. */
@@ -178,29 +184,42 @@ static bool
 read_bpe(struct txe_model *model, PyObject *spec, const struct txe_path *path,
          bool byte_level)
 {
-    PyObject *merges;
     struct txe_bpe_options options = {.byte_level = byte_level};
-    if (!read_vocab_dict(model, spec, path) ||
+    struct txe_path place = txe_path_key(path, "merges");
+    PyObject *merges = txe_spec_get(spec, "merges");
+    struct txe_file_text text;
+    bool is_text = txe_spec_file_text(merges, &text);
+    if (!read_vocab(model, spec, path) ||
         !read_bpe_options(model, spec, path, &options) ||
-        !txe_spec_list_field(spec, "merges", path, &merges))
+        (!is_text && !txe_spec_is_list(merges, &place)))
         return false;
+    size_t count = is_text ? txe_spec_count_merges_text(&text)
+                           : (size_t)PySequence_Fast_GET_SIZE(merges);
     struct txe_error err;
     struct txe_bpe *bpe = &model->as.bpe;
-    if (txe_bpe_init(bpe, &model->vocab, &options,
-                     (size_t)PySequence_Fast_GET_SIZE(merges), &err) != TXE_OK)
+    if (txe_bpe_init(bpe, &model->vocab, &options, count, &err) != TXE_OK)
         return txe_spec_raise(path, &err);
     model->kind = TXE_MODEL_BPE;
-    return read_merges(bpe, merges, path) &&
+    return (is_text ? txe_spec_read_merges_text(bpe, &text, &place)
+                    : read_merges_list(bpe, merges, &place)) &&
            (txe_bpe_finish(bpe, &err) == TXE_OK || txe_spec_raise(path, &err));
 }
 
-/* Fills the vocabulary, whose ids are positions, and the scores from a list of pairs.
- */
+/* Fills the vocabulary, whose ids are positions, and the scores, to be freed by the
+ * caller, from a list of pairs. */
 static bool
-read_pieces(struct txe_model *model, PyObject *list, const struct txe_path *path,
-            double *scores)
+read_pieces_list(struct txe_model *model, PyObject *list, const struct txe_path *path,
+                 double **out)
 {
     struct txe_error err;
+    size_t count = (size_t)PySequence_Fast_GET_SIZE(list);
+    if (txe_vocab_reserve(&model->vocab, count, 8 * count, &err) != TXE_OK)
+        return txe_spec_raise(path, &err);
+    double *scores = *out = txe_alloc(count, sizeof *scores);
+    if (scores == NULL) {
+        PyErr_NoMemory();
+        return false;
+    }
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list); i++) {
         PyObject *item = PySequence_Fast_GET_ITEM(list, i);
         struct txe_path place = txe_path_item(path, (size_t)i);
@@ -232,29 +251,26 @@ read_pieces(struct txe_model *model, PyObject *list, const struct txe_path *path
 static bool
 read_unigram(struct txe_model *model, PyObject *spec, const struct txe_path *path)
 {
-    PyObject *list;
     uint64_t unk_id = 0;
     struct txe_unigram_options options = {0};
     struct txe_path place = txe_path_key(path, "vocab");
     struct txe_path unk_path = txe_path_key(path, "unk_id");
-    if (!txe_spec_list_field(spec, "vocab", path, &list) ||
+    PyObject *pieces = txe_spec_get(spec, "vocab");
+    PyObject *unk = txe_spec_get(spec, "unk_id");
+    struct txe_file_text text;
+    bool is_text = txe_spec_file_text(pieces, &text);
+    if ((!is_text && !txe_spec_is_list(pieces, &place)) ||
         !txe_spec_bool_field(spec, "byte_fallback", path, 0, &options.byte_fallback))
         return false;
-    size_t count = (size_t)PySequence_Fast_GET_SIZE(list);
-    if (count > TXE_VOCAB_MAX_IDS)
-        return txe_spec_fail(&place, "%zu pieces are too many", count);
-    PyObject *unk = txe_spec_get(spec, "unk_id");
-    if (unk != NULL && !txe_spec_number(unk, &unk_path, count, &unk_id))
-        return false;
+    struct txe_error err;
+    double *scores = NULL;
+    bool good = is_text
+                    ? txe_spec_read_pieces_text(&model->vocab, &scores, &text, &place)
+                    : read_pieces_list(model, pieces, &place, &scores);
+    good = good && (unk == NULL ||
+                    txe_spec_number(unk, &unk_path, model->vocab.count, &unk_id));
     options.has_unk = unk != NULL;
     options.unk_id = (uint32_t)unk_id;
-    double *scores = txe_alloc(count, sizeof *scores);
-    if (scores == NULL) {
-        PyErr_NoMemory();
-        return false;
-    }
-    struct txe_error err;
-    bool good = read_pieces(model, list, &place, scores);
     if (good && txe_unigram_init(&model->as.unigram, &model->vocab, scores, &options,
                                  &err) != TXE_OK)
         good = txe_spec_raise(path, &err);

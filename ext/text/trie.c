@@ -5,9 +5,8 @@
 
 #define UNUSED 0x100   /* label of a node that is not there */
 #define FIRST_BASE 256 /* what base 0 leads to is never in use: it has no children */
-#define SEARCHED 4  /* words of bitmap, from the last, that are looked at for a place \
-                     */
-#define FEW_KEYS 16 /* up to which insertion sort is the fastest */
+#define SEARCHED 4     /* words of bitmap that are looked at for a place, at the end */
+#define FEW_KEYS 16    /* up to which insertion sort is the fastest */
 
 /* Keys [low, high) that share their first `depth` bytes, and their node. */
 struct range {
@@ -17,10 +16,10 @@ struct range {
 struct builder {
     struct txe_trie *trie;
     struct txe_trie_key *keys, *sorted;
-    /* Nodes whose children are to be added, breadth first: a ring, which has room for
-     * all of them because each has keys of its own. */
+    /* Nodes whose children are to be added: there is room for all of them because each
+     * has keys of its own. */
     struct range *ranges; /* [nkeys] */
-    size_t nkeys, head, nranges;
+    size_t nranges;
     /* A bit for each node in use and for each base in use: no two nodes may have the
      * same base, or labels would not tell whose child a node is. */
     uint64_t *nodes_used, *bases_used;
@@ -30,11 +29,12 @@ struct builder {
     struct txe_error *err;
 };
 
+/* Makes room for more nodes, at least 64 * more. */
 static txe_status
-grow_nodes(struct builder *builder)
+grow_nodes(struct builder *builder, size_t more)
 {
     struct txe_trie *trie = builder->trie;
-    size_t old = builder->nwords, nwords = old + old / 2 + 16;
+    size_t old = builder->nwords, nwords = old + TXE_MAX(old / 2, more) + 16;
     if (nwords > UINT32_MAX / 64 - 16)
         return txe_fail(builder->err, TXE_EVALUE,
                         "the vocabulary is too large for a trie");
@@ -78,7 +78,7 @@ find_base(struct builder *builder, const unsigned char *labels, size_t count,
 {
     for (size_t word = builder->first;; word++) {
         while (word + 6 > builder->nwords) /* labels reach four words further */
-            TXE_TRY(grow_nodes(builder));
+            TXE_TRY(grow_nodes(builder, 1));
         uint64_t good = ~builder->bases_used[word];
         for (size_t i = 0; i < count && good != 0; i++)
             good &= ~bits_from(builder->nodes_used, 64 * word + labels[i]);
@@ -153,13 +153,6 @@ sort_by_byte(struct txe_trie_key *keys, struct txe_trie_key *sorted, size_t nkey
     memcpy(keys, sorted, nkeys * sizeof *keys);
 }
 
-static void
-queue_range(struct builder *builder, struct range range)
-{
-    if (range.low < range.high)
-        builder->ranges[(builder->head + builder->nranges++) % builder->nkeys] = range;
-}
-
 /* Takes the keys that end at the range's depth out of it; returns their value. */
 static uint32_t
 take_ended(struct range *range, struct txe_trie_key *keys)
@@ -188,7 +181,8 @@ fill_node(struct builder *builder, struct range range, unsigned char label)
     }
     uint32_t value = take_ended(&range, builder->keys);
     *node = (struct txe_trie_node){0, value << 10 | label};
-    queue_range(builder, range);
+    if (range.low < range.high)
+        builder->ranges[builder->nranges++] = range;
     return TXE_OK;
 }
 
@@ -228,7 +222,7 @@ txe_trie_build(struct txe_trie *trie, struct txe_trie_key *keys, size_t nkeys,
     if (nkeys >= TXE_TRIE_NONE)
         return txe_fail(err, TXE_EVALUE, "%zu strings are too many: at most %lu", nkeys,
                         (unsigned long)TXE_TRIE_NONE - 1);
-    struct builder builder = {.trie = trie, .keys = keys, .nkeys = nkeys, .err = err};
+    struct builder builder = {.trie = trie, .keys = keys, .err = err};
     builder.first = FIRST_BASE / 64;
     builder.sorted = txe_alloc(nkeys, sizeof *builder.sorted);
     builder.ranges = txe_alloc(nkeys, sizeof *builder.ranges);
@@ -236,18 +230,14 @@ txe_trie_build(struct txe_trie *trie, struct txe_trie_key *keys, size_t nkeys,
     if (builder.sorted == NULL || builder.ranges == NULL)
         status = txe_fail_nomem(err, nkeys * sizeof *builder.sorted);
     if (status == TXE_OK)
-        status = grow_nodes(&builder);
+        status = grow_nodes(&builder, nkeys / 40); /* few have many more nodes */
     struct range all = {0, (uint32_t)nkeys, 0, 0}; /* node 0 is the root */
     take_ended(&all, keys);
     trie->nnodes = 1;
-    if (status == TXE_OK)
-        queue_range(&builder, all);
-    while (builder.nranges != 0 && status == TXE_OK) {
-        struct range range = builder.ranges[builder.head];
-        builder.head = (builder.head + 1) % nkeys;
-        builder.nranges--;
-        status = add_children(&builder, range);
-    }
+    if (status == TXE_OK && all.low < all.high)
+        builder.ranges[builder.nranges++] = all;
+    while (builder.nranges != 0 && status == TXE_OK)
+        status = add_children(&builder, builder.ranges[--builder.nranges]);
     free(builder.sorted);
     free(builder.ranges);
     free(builder.nodes_used);

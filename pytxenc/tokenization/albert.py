@@ -13,6 +13,7 @@ from .sources import (
     Source,
     add_pieces_as_tokens,
     blank_ids,
+    check_unknown_piece,
     file_options,
     metaspace,
     take_files,
@@ -87,8 +88,6 @@ class AlbertTokenizer(PreTrainedTokenizerBase):
         else:
             source, extra = unigram_source(vocab, files.get("tokenizer_file"), self.original_rules)
             add_pieces_as_tokens(kwargs, extra)
-        if len(source.vocab) < 2:
-            raise ValueError(f"{source.where}: has no piece 1, which is the unknown one")
         self._file_template = source.json.post_processor if source.json else None
         pre_tokenizer, decoder = metaspace(self.add_prefix_space)
         self._build(
@@ -145,6 +144,7 @@ class AlbertTokenizer(PreTrainedTokenizerBase):
         return {"spiece.model": sentencepiece_model(pieces, self._charsmap())}
 
     def _make_core(self, spec: Mapping[str, Any]) -> Any:
+        check_unknown_piece(spec["model"])
         plain = super()._make_core(spec)
         if not self.original_rules:
             return plain

@@ -190,12 +190,10 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
                 check_token(name, value)
         self._extra_special_tokens = [check_token("extra_special_tokens", t) for t in extra or []]
 
-        self._spec = dict(spec)
+        self._parts = dict(spec)
         self._added: dict[int, AddedToken] = {}
-        try:
-            self._core = self._make_core({**spec, "added_tokens": [], "post_processor": None})
-        except ValueError as error:
-            raise ValueError(f"{where}: {error}") from None
+        self._post_processor = None
+        self._core = self._first_core(where)
         known_tokens = options["added_tokens_decoder"]
         if known_tokens is None:
             known_tokens = {**(options["legacy_added_tokens"] or {}), **(added_tokens or {})}
@@ -205,6 +203,17 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
             self._core = self._core.with_post_processor(self._post_processor)
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
+
+    def _first_core(self, where: str) -> Any:
+        parts = self._parts
+        try:
+            return self._make_core(self._whole(parts))
+        except ValueError as error:
+            problem = error
+        # Of a file that C does not take as it stands Python says what is wrong, or reads it.
+        if self._spec is not parts:
+            return self._first_core(where)
+        raise ValueError(f"{where}: {problem}")
 
     def _first_tokens(self, known: Mapping[int, AddedToken]) -> Iterable[AddedToken]:
         """Added tokens of a new tokenizer: those known by id, then special ones not among them."""
@@ -230,9 +239,8 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
 
     def _add(self, tokens: Sequence[AddedToken]) -> int:
         core = self._core
-        vocab = self._spec["model"]["vocab"]
-        last = max(vocab.values(), default=-1) if isinstance(vocab, dict) else len(vocab) - 1
-        added, count = merge_added_tokens(self._added, tokens, core.token_to_id, last + 1)
+        first_free = core.get_first_free_id()
+        added, count = merge_added_tokens(self._added, tokens, core.token_to_id, first_free)
         if count:
             self._core = core.with_added_tokens(
                 [{"id": index, **token.to_dict()} for index, token in sorted(added.items())]
@@ -408,7 +416,7 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._plans = {}
-        self._core = self._make_core(self._tokenizer_json())
+        self._core = self._make_core(self._whole(self._parts))
 
     def __copy__(self: Self) -> Self:
         copy = object.__new__(type(self))

@@ -59,11 +59,6 @@ class BertTokenizer(PreTrainedTokenizerBase):
             source = Source("no vocabulary", blank)
         else:
             source = read_wordpiece(vocab, files.get("tokenizer_file"))
-        if str(unk_token) not in source.vocab:
-            raise ValueError(
-                f"{source.where}: the unknown token {str(unk_token)!r} is not among the"
-                f" {len(source.vocab)} tokens of the vocabulary; pass unk_token="
-            )
         self._build(
             wordpiece_spec(
                 source,
@@ -86,6 +81,16 @@ class BertTokenizer(PreTrainedTokenizerBase):
             source.where,
             source.json.added_tokens if source.json else None,
         )
+
+    def _make_core(self, spec: Mapping[str, Any]) -> Any:
+        core = super()._make_core(spec)
+        unk = spec["model"]["unk_token"]
+        if core.token_to_id(unk) is None:
+            raise ValueError(
+                f"the unknown token {unk!r} is not among the {core.get_vocab_size(False)} tokens"
+                " of the vocabulary; pass unk_token="
+            )
+        return core
 
     def _make_post_processor(self) -> dict[str, Any]:
         cls, sep = self.cls_token, self.sep_token

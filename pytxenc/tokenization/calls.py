@@ -188,8 +188,6 @@ class Calls(SpecialTokens):
     _core: Any
     _plans: dict[Any, Plan]
     _warned: set[str]
-    _padding_side: str
-    _truncation_side: str
     _model_max_length: int
     model_max_length: int
     padding_side: str
@@ -370,8 +368,8 @@ class Calls(SpecialTokens):
         key = (
             options,
             tuple(map(type, options)),  # True is not 1 here
-            self._padding_side,
-            self._truncation_side,
+            self.padding_side,
+            self.truncation_side,
             self._model_max_length,
             self.split_special_tokens,
             self.pad_token_type_id,

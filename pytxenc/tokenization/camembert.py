@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from .added_tokens import AddedToken
 from .base import PreTrainedTokenizerBase
-from .files import PathLike
+from .files import PathLike, loaded
 from .sources import (
     Source,
     add_pieces_as_tokens,
@@ -68,10 +68,10 @@ class CamembertTokenizer(PreTrainedTokenizerBase):
         if vocab is not None or "tokenizer_file" in files:
             source, pieces = unigram_source(vocab, files.get("tokenizer_file"))
             if isinstance(vocab, (str, os.PathLike)):  # a .model
-                source = source._replace(vocab=[*first, *source.vocab[1:], (mask, 0.0)])
+                source = source._replace(vocab=[*first, *loaded(source.vocab)[1:], (mask, 0.0)])
                 extra = pieces
         add_pieces_as_tokens(kwargs, extra)
-        unk_id = next((i for i, (piece, _) in enumerate(source.vocab) if piece == unk), 0)
+        unk_id = next((i for i, (piece, _) in enumerate(loaded(source.vocab)) if piece == unk), 0)
         if isinstance(mask_token, str):
             mask_token = AddedToken(mask_token, lstrip=True, special=True)
         self._build(

@@ -24,7 +24,7 @@ class Decoding(SpecialTokens):
     """The part of a tokenizer that goes between ids, tokens and text."""
 
     _core: Any
-    _spec: dict[str, Any]
+    _parts: dict[str, Any]
     _warned: set[str]
     clean_up_tokenization_spaces: bool
     clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output: bool
@@ -114,7 +114,7 @@ class Decoding(SpecialTokens):
                 )
         text = self._core.decode([i for i in ids if i < 2**31], skip)
         anyway = self.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output
-        if clean and self._spec["model"]["type"] == "BPE" and not anyway:
+        if clean and self._parts["model"]["type"] == "BPE" and not anyway:
             if "clean up" not in self._warned:
                 self._warned.add("clean up")
                 logger.warning(

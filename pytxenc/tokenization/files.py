@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,9 +27,32 @@ _WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".jo
 _MAX_ID = 2**31 - 1
 
 
+class FileText(NamedTuple):
+    """A vocabulary or merges as a file has them, for `_core.Tokenizer` to read.
+
+    Python objects are made of them only when they are asked for.
+    """
+
+    format: str
+    data: bytes
+    where: str  # names the file, and the place in it
+
+    def load(self) -> Any:
+        """What the file holds, checked; ValueError naming the place where it is not right."""
+        return _READERS[self.format](self.data, self.where)
+
+
+def loaded(value: Any) -> Any:
+    """`value`, or what it holds if it is the text of a file."""
+    return value.load() if isinstance(value, FileText) else value
+
+
 def read_text(path: PathLike) -> str:
     """The text of a UTF-8 file; line ends are left as they are."""
-    data = Path(path).read_bytes()
+    return _decode(Path(path).read_bytes(), path)
+
+
+def _decode(data: bytes, path: PathLike) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -42,8 +65,12 @@ def read_text(path: PathLike) -> str:
 
 def read_json(path: PathLike) -> dict[str, Any]:
     """The object that a JSON file holds."""
+    return _parse_object(Path(path).read_bytes(), path)
+
+
+def _parse_object(data: bytes, path: PathLike) -> dict[str, Any]:
     try:
-        value = json.loads(read_text(path))
+        value = json.loads(_decode(data, path))
     except json.JSONDecodeError as error:
         raise ValueError(
             f"{path}: not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}"
@@ -55,30 +82,38 @@ def read_json(path: PathLike) -> dict[str, Any]:
     return value
 
 
-def _lines(path: PathLike) -> list[str]:
-    lines = read_text(path).split("\n")
+def _lines(data: bytes, path: str) -> list[str]:
+    lines = _decode(data, path).split("\n")
     if lines[-1] == "":
         lines.pop()
     return [line.removesuffix("\r") for line in lines]
 
 
-def read_vocab_json(path: PathLike) -> dict[str, int]:
+def read_vocab_json(path: PathLike) -> FileText:
     """Token to id, from vocab.json."""
-    return check_vocab(read_json(path), str(path))
+    return FileText("vocab.json", Path(path).read_bytes(), str(path))
 
 
-def read_vocab_txt(path: PathLike) -> dict[str, int]:
+def read_vocab_txt(path: PathLike) -> FileText:
     """Token to line number (from 0), from vocab.txt; a repeated token keeps its last line."""
-    vocab = {line.rstrip(_WHITE_SPACE): index for index, line in enumerate(_lines(path))}
+    return FileText("vocab.txt", Path(path).read_bytes(), str(path))
+
+
+def _vocab_of_lines(data: bytes, path: str) -> dict[str, int]:
+    vocab = {line.rstrip(_WHITE_SPACE): index for index, line in enumerate(_lines(data, path))}
     if not vocab:
         raise ValueError(f"{path}: the vocabulary is empty")
     return vocab
 
 
-def read_merges(path: PathLike) -> list[str]:
+def read_merges(path: PathLike) -> FileText:
     """Merge rules ("left right") in order of rank, from merges.txt."""
+    return FileText("merges.txt", Path(path).read_bytes(), str(path))
+
+
+def _merges_of_lines(data: bytes, path: str) -> list[str]:
     merges = []
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(_lines(data, path), start=1):
         if line.startswith("#version"):
             continue
         if line.count(" ") != 1:
@@ -90,8 +125,13 @@ def read_merges(path: PathLike) -> list[str]:
     return merges
 
 
-def check_vocab(vocab: Any, where: str) -> dict[str, int]:
-    """A vocabulary given as mapping or as a list of tokens in order of id."""
+def check_vocab(vocab: Any, where: str) -> Any:
+    """A vocabulary given as mapping or as a list of tokens in order of id, as a dict.
+
+    Text out of a JSON file is to be checked when it is read.
+    """
+    if isinstance(vocab, FileText):
+        return FileText("vocab.json", vocab.data, where)
     if isinstance(vocab, (list, tuple)):
         vocab = {_list_token(item, index, where): index for index, item in enumerate(vocab)}
     if not isinstance(vocab, Mapping):
@@ -119,8 +159,10 @@ def _list_token(item: Any, index: int, where: str) -> str:
     return token
 
 
-def check_scores(vocab: Any, where: str) -> list[tuple[str, float]]:
-    """A Unigram vocabulary: (piece, score) in order of id."""
+def check_scores(vocab: Any, where: str) -> Any:
+    """A Unigram vocabulary: a list of (piece, score) in order of id; text as in check_vocab."""
+    if isinstance(vocab, FileText):
+        return FileText("pieces.json", vocab.data, where)
     if not isinstance(vocab, (list, tuple)):
         raise ValueError(
             f"{where}: a Unigram vocabulary is a list of (piece, score) or a path,"
@@ -142,8 +184,10 @@ def check_scores(vocab: Any, where: str) -> list[tuple[str, float]]:
     return scores
 
 
-def check_merges(merges: Any, where: str) -> list[str]:
-    """Merge rules given as "left right" strings or as pairs."""
+def check_merges(merges: Any, where: str) -> Any:
+    """A list of merge rules given as "left right" strings or as pairs; text as in check_vocab."""
+    if isinstance(merges, FileText):
+        return FileText("merges.json", merges.data, where)
     if not isinstance(merges, (list, tuple)):
         raise ValueError(
             f"{where}: merges are a list of pairs, of 'left right' strings, or a path,"
@@ -184,6 +228,13 @@ class TokenizerJson(NamedTuple):
             )
 
 
+def _kept_text(text: bytes, where: str) -> Any:
+    """A part of a JSON file, parsed unless it is an object or a list."""
+    if text.startswith((b"{", b"[")):
+        return FileText("json", text, where)
+    return json.loads(text)
+
+
 def _object_at(spec: Mapping[str, Any], key: str, path: PathLike) -> dict[str, Any] | None:
     value = spec.get(key)
     if value is not None and not isinstance(value, dict):
@@ -193,7 +244,15 @@ def _object_at(spec: Mapping[str, Any], key: str, path: PathLike) -> dict[str, A
 
 def read_tokenizer_json(path: PathLike) -> TokenizerJson:
     """Parse a tokenizer.json as written by the tokenizers library."""
-    return parse_tokenizer_json(read_json(path), path)
+    data = Path(path).read_bytes()
+    parts = _core.split_tokenizer_json(data)
+    spec = _parse_object(data if parts is None else parts[0], path)
+    model = spec.get("model")
+    if isinstance(model, dict) and parts is not None:
+        for key, text in zip(("vocab", "merges"), parts[1:], strict=True):
+            if text is not None:
+                model[key] = _kept_text(text, f"{path}: model.{key}")
+    return parse_tokenizer_json(spec, path)
 
 
 def parse_tokenizer_json(spec: Mapping[str, Any], path: PathLike) -> TokenizerJson:
@@ -208,7 +267,9 @@ def parse_tokenizer_json(spec: Mapping[str, Any], path: PathLike) -> TokenizerJs
         if "merges" in model:
             model_type = "BPE"
         else:
-            model_type = "Unigram" if isinstance(model["vocab"], list) else "WordPiece"
+            vocab = model["vocab"]
+            is_list = isinstance(vocab, FileText) and vocab.data.startswith(b"[")
+            model_type = "Unigram" if is_list or isinstance(vocab, list) else "WordPiece"
     entries = spec.get("added_tokens") or []
     if not isinstance(entries, list):
         raise ValueError(f"{path}: 'added_tokens' must be a list, got {entries!r:.80}")
@@ -260,29 +321,23 @@ def _find_charsmap(normalizer: dict[str, Any] | None, path: PathLike) -> str | N
 class SentencePiece(NamedTuple):
     """A SentencePiece .model file."""
 
-    scores: list[tuple[str, float]]
-    types: list[int]  # 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte
+    pieces: FileText
+    # (piece, score, type) in order of id, or None for a normal one unless they are asked for;
+    # types: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte.
+    types: list[tuple[str, float, int] | None]
     unk_id: int
     charsmap: str | None  # base64
     usual: bool  # spaces are joined and escaped, with one in front of the text
 
 
-def read_sentencepiece(path: PathLike) -> SentencePiece:
+def read_sentencepiece(path: PathLike, with_normal: bool = False) -> SentencePiece:
     """Parse a SentencePiece unigram model."""
-    try:
-        model = _core.read_sentencepiece(Path(path).read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path}: not a usable SentencePiece model: {error}") from None
-    if model["model_type"] != 1:
-        kind = {2: "BPE", 3: "word", 4: "char"}.get(model["model_type"], model["model_type"])
-        raise ValueError(f"{path}: a unigram SentencePiece model is needed, this one is {kind}")
-    pieces = model["pieces"]
-    if not pieces:
-        raise ValueError(f"{path}: the SentencePiece model has no pieces")
+    data = Path(path).read_bytes()
+    model = _parse_sentencepiece(data, path, with_normal)
     charsmap = model["precompiled_charsmap"]
     return SentencePiece(
-        [(piece, score) for piece, score, _ in pieces],
-        [kind for _, _, kind in pieces],
+        FileText("sentencepiece", data, os.fspath(path)),
+        model["pieces"],
         model["unk_id"],
         base64.b64encode(charsmap).decode("ascii") if charsmap else None,
         all(
@@ -290,6 +345,34 @@ def read_sentencepiece(path: PathLike) -> SentencePiece:
             for flag in ("add_dummy_prefix", "remove_extra_whitespaces", "escape_whitespaces")
         ),
     )
+
+
+def _parse_sentencepiece(data: bytes, path: PathLike, with_normal: bool) -> dict[str, Any]:
+    try:
+        model = _core.read_sentencepiece(data, with_normal)
+    except ValueError as error:
+        raise ValueError(f"{path}: not a usable SentencePiece model: {error}") from None
+    if model["model_type"] != 1:
+        kind = {2: "BPE", 3: "word", 4: "char"}.get(model["model_type"], model["model_type"])
+        raise ValueError(f"{path}: a unigram SentencePiece model is needed, this one is {kind}")
+    if not model["pieces"]:
+        raise ValueError(f"{path}: the SentencePiece model has no pieces")
+    return model
+
+
+def _pieces_of_sentencepiece(data: bytes, path: str) -> list[tuple[str, float]]:
+    model = _parse_sentencepiece(data, path, with_normal=True)
+    return [(piece, score) for piece, score, _ in model["pieces"]]
+
+
+_READERS: dict[str, Callable[[bytes, str], Any]] = {
+    "vocab.json": lambda data, where: check_vocab(_parse_object(data, where), where),
+    "vocab.txt": _vocab_of_lines,
+    "merges.json": lambda data, where: check_merges(json.loads(data), where),
+    "merges.txt": _merges_of_lines,
+    "pieces.json": lambda data, where: check_scores(json.loads(data), where),
+    "sentencepiece": _pieces_of_sentencepiece,
+}
 
 
 def to_json(value: Any, *, sort_keys: bool = False) -> str:

@@ -9,7 +9,16 @@ from typing import Any, ClassVar
 
 from .added_tokens import AddedToken
 from .base import PreTrainedTokenizerBase
-from .files import PathLike, TokenizerJson, parse_tokenizer_json, read_tokenizer_json
+from .files import (
+    FileText,
+    PathLike,
+    TokenizerJson,
+    check_merges,
+    check_scores,
+    check_vocab,
+    parse_tokenizer_json,
+    read_tokenizer_json,
+)
 from .sources import file_options, take_files
 from .templates import plain_template, set_flags
 
@@ -53,7 +62,7 @@ class TokenizersBackend(PreTrainedTokenizerBase):
         flags = set_flags(self, add_bos_token=add_bos_token, add_eos_token=add_eos_token)
         self._own_template = bool(flags) or parsed.post_processor is None
         self._build(
-            {"model": {**parsed.model, "type": parsed.model_type}, **parsed.steps},
+            {"model": _model(parsed, where), **parsed.steps},
             flags,
             {**options, **kwargs},
             where,
@@ -104,6 +113,19 @@ class TokenizersBackend(PreTrainedTokenizerBase):
             f"{type(self).__name__} has no vocabulary files beside its tokenizer.json; use"
             " save_pretrained()"
         )
+
+
+def _model(parsed: TokenizerJson, where: str) -> dict[str, Any]:
+    """The model, the texts in it told what they are; the core checks everything else."""
+    model = {**parsed.model, "type": parsed.model_type}
+    checks = {
+        "vocab": check_scores if parsed.model_type == "Unigram" else check_vocab,
+        "merges": check_merges,
+    }
+    for key, check in checks.items():
+        if isinstance(model.get(key), FileText):
+            model[key] = check(model[key], f"{where}: model.{key}")
+    return model
 
 
 PreTrainedTokenizerFast = TokenizersBackend

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from .. import hub
 from ..safetensors_file import atomic_file
 from .added_tokens import AddedToken
-from .files import to_json
+from .files import FileText, loaded, to_json
 from .loading import (
     ADDED_TOKENS_FILE,
     CHAT_TEMPLATE_FILE,
@@ -42,7 +42,7 @@ class Saving(SpecialTokens):
     _arguments: dict[str, Any]
     _post_processor: dict[str, Any] | None
     _saved_config: dict[str, Any]
-    _spec: dict[str, Any]
+    _parts: dict[str, Any]
 
     def save_pretrained(
         self,
@@ -111,6 +111,15 @@ class Saving(SpecialTokens):
                 create_pr=create_pr,
             )
 
+    @property
+    def _spec(self) -> dict[str, Any]:
+        """`_parts` with vocabulary and merges as Python objects, made when first asked for."""
+        model = self._parts["model"]
+        if any(isinstance(value, FileText) for value in model.values()):
+            model = {key: loaded(value) for key, value in model.items()}
+            self._parts = {**self._parts, "model": model}
+        return self._parts
+
     def _files(self) -> dict[str, str | bytes]:
         files: dict[str, str | bytes] = {
             CONFIG_FILE: to_json(self._tokenizer_config(), sort_keys=True)
@@ -152,6 +161,10 @@ class Saving(SpecialTokens):
         return files
 
     def _tokenizer_json(self) -> dict[str, Any]:
+        return self._whole(self._spec)
+
+    def _whole(self, parts: Mapping[str, Any]) -> dict[str, Any]:
+        """A tokenizer.json of these parts and what else the tokenizer has."""
         return {
             "version": "1.0",
             "truncation": None,
@@ -159,11 +172,11 @@ class Saving(SpecialTokens):
             "added_tokens": [
                 {"id": index, **token.to_dict()} for index, token in self._added.items()
             ],
-            "normalizer": self._spec["normalizer"],
-            "pre_tokenizer": self._spec["pre_tokenizer"],
+            "normalizer": parts["normalizer"],
+            "pre_tokenizer": parts["pre_tokenizer"],
             "post_processor": self._post_processor,
-            "decoder": self._spec["decoder"],
-            "model": self._spec["model"],
+            "decoder": parts["decoder"],
+            "model": parts["model"],
         }
 
     def _tokenizer_config(self) -> dict[str, Any]:

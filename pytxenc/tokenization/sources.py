@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from .added_tokens import AddedToken
 from .calls import check_side
 from .files import (
+    FileText,
     PathLike,
     SentencePiece,
     TokenizerJson,
@@ -26,8 +27,8 @@ class Source(NamedTuple):
     """A vocabulary that was read or given."""
 
     where: str  # names it in error messages
-    vocab: Any  # token to id, or [(piece, score)]
-    merges: list[str] | None = None
+    vocab: Any  # token to id, [(piece, score)], or the FileText of either
+    merges: Any = None  # ["left right"], or FileText
     json: TokenizerJson | None = None  # the tokenizer.json it was in
     charsmap: str | None = None  # base64
 
@@ -84,16 +85,25 @@ def unigram_source(
         scores = check_scores(parsed.model["vocab"], f"{tokenizer_file}: model.vocab")
         return Source(tokenizer_file, scores, json=parsed, charsmap=parsed.charsmap), []
     if isinstance(vocab, (str, os.PathLike)):
-        model = read_sentencepiece(vocab)
+        model = read_sentencepiece(vocab, with_normal=original)
+        extra: list[str | AddedToken] = []
         if original:
             _check_original(model, vocab)
-        extra: list[str | AddedToken] = [
-            AddedToken(piece, normalized=False, special=kind == CONTROL)
-            for (piece, _), kind in zip(model.scores, model.types, strict=True)
-            if kind in (CONTROL, USER_DEFINED) and not original
-        ]
-        return Source(os.fspath(vocab), model.scores, charsmap=model.charsmap), extra
+        else:
+            extra += [
+                AddedToken(piece[0], normalized=False, special=piece[2] == CONTROL)
+                for piece in filter(None, model.types)
+                if piece[2] in (CONTROL, USER_DEFINED)
+            ]
+        return Source(os.fspath(vocab), model.pieces, charsmap=model.charsmap), extra
     return Source("vocab", check_scores(vocab, "vocab")), []
+
+
+def check_unknown_piece(model: Mapping[str, Any]) -> None:
+    """ValueError when a Unigram model's unknown piece is none; not for what C is to read."""
+    pieces, index = model["vocab"], model["unk_id"]
+    if not isinstance(pieces, FileText) and index >= len(pieces):
+        raise ValueError(f"has no piece {index}, which is the unknown one")
 
 
 def add_pieces_as_tokens(kwargs: dict[str, Any], pieces: list[str | AddedToken]) -> None:
@@ -159,7 +169,7 @@ def _check_original(model: SentencePiece, path: PathLike) -> None:
     """Whether scores alone, which is what tokenizer.json keeps, tell the types of pieces."""
     odd = [
         piece
-        for (piece, score), kind in zip(model.scores, model.types, strict=True)
+        for piece, score, kind in filter(None, model.types)
         if kind not in (NORMAL, UNKNOWN, CONTROL, USER_DEFINED) or (kind == NORMAL) != (score < 0)
     ]
     if odd or not model.usual:

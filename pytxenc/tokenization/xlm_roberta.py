@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from .added_tokens import AddedToken
 from .base import PreTrainedTokenizerBase
-from .files import PathLike
+from .files import PathLike, loaded
 from .sentencepiece_file import CONTROL, UNKNOWN, sentencepiece_model
 from .sources import (
     Source,
     add_pieces_as_tokens,
     blank_ids,
+    check_unknown_piece,
     file_options,
     take_files,
     typed_pieces,
@@ -69,10 +70,8 @@ class XLMRobertaTokenizer(PreTrainedTokenizerBase):
         else:
             source, extra = unigram_source(vocab, files.get("tokenizer_file"))
             if isinstance(vocab, (str, os.PathLike)):  # a .model, with pieces of its own in front
-                source = source._replace(vocab=first + source.vocab[3:] + last)
+                source = source._replace(vocab=first + loaded(source.vocab)[3:] + last)
                 add_pieces_as_tokens(kwargs, extra)
-        if len(source.vocab) < 4:
-            raise ValueError(f"{source.where}: has no piece 3, which is the unknown one")
         self._build(
             unigram_spec(source, 3, self.add_prefix_space),
             {
@@ -89,6 +88,10 @@ class XLMRobertaTokenizer(PreTrainedTokenizerBase):
             source.where,
             source.json.added_tokens if source.json else None,
         )
+
+    def _make_core(self, spec: Mapping[str, Any]) -> Any:
+        check_unknown_piece(spec["model"])
+        return super()._make_core(spec)
 
     def _make_post_processor(self) -> dict[str, Any]:
         return two_separators(self)
