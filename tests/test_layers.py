@@ -19,7 +19,7 @@ SPECIAL = {
     r".*cblas.*": r"kernels/gemm\.c",
     r"utf8proc\.h": r"text/.*",
     r"onig.*\.h": r"text/regex\.c",
-    r".*intrin\.h|arm_neon\.h": r"kernels/[^/]*(avx|neon)[^/]*",
+    r".*intrin\.h|arm_neon\.h": r"(kernels|text)/[^/]*(avx|neon)[^/]*",
 }
 
 

@@ -240,28 +240,28 @@ classify(const char *bytes, size_t *length)
                                     : OTHER;
 }
 
-/* End of what the pattern matches at `start`: contractions | ?letters | ?numbers |
- * ?others | spaces, where a run of spaces leaves its last one to what follows. */
-static size_t
-match_gpt2(const char *bytes, size_t start, size_t end)
+/* Contractions | ?letters | ?numbers | ?others | spaces, where a run of spaces leaves its
+ * last one to what follows. */
+size_t
+txe_pattern_word(const char *bytes, size_t nbytes)
 {
-    size_t at = start + contraction(bytes + start, end - start), length;
-    if (at != start)
+    size_t at = contraction(bytes, nbytes), length;
+    if (at != 0)
         return at;
-    pattern_class class = classify(bytes + at, &length);
-    if (bytes[at] == ' ' && at + 1 < end) {
+    pattern_class class = classify(bytes, &length);
+    if (bytes[0] == ' ' && nbytes > 1) {
         size_t next_length;
-        pattern_class next = classify(bytes + at + 1, &next_length);
+        pattern_class next = classify(bytes + 1, &next_length);
         if (next != SPACE)
             class = next;
     }
-    size_t last = at;
-    for (at += length; at < end; at += length) {
+    size_t last = 0;
+    for (at = length; at < nbytes; at += length) {
         if (classify(bytes + at, &length) != class)
             break;
         last = at;
     }
-    return class == SPACE && at < end && last != start ? last : at;
+    return class == SPACE && at < nbytes && last != 0 ? last : at;
 }
 
 static txe_status
@@ -269,7 +269,7 @@ cut_by_gpt2(const char *bytes, struct txe_word word, struct txe_words *words,
             struct txe_error *err)
 {
     for (size_t start = word.start, end; start < word.end; start = end) {
-        end = match_gpt2(bytes, start, word.end);
+        end = start + txe_pattern_word(bytes + start, word.end - start);
         TXE_TRY(txe_words_push(words, start, end, err));
     }
     return TXE_OK;
@@ -280,7 +280,7 @@ cut_at_gpt2(const char *bytes, struct txe_word word, struct joiner *joiner,
             struct txe_error *err)
 {
     for (size_t start = word.start, end; start < word.end; start = end) {
-        end = match_gpt2(bytes, start, word.end);
+        end = start + txe_pattern_word(bytes + start, word.end - start);
         TXE_TRY(put_piece(joiner, start, end, true, err));
     }
     return end_pieces(joiner, err);

@@ -82,4 +82,8 @@ bool txe_splitter_needs_spans(const struct txe_splitter *splitter);
 txe_status txe_split(const struct txe_splitter *splitter, struct txe_text *text,
                      bool at_start, struct txe_words *words, struct txe_error *err);
 
+/* Bytes of the first word that GPT-2's pattern (BYTE_LEVEL) finds in bytes[0, nbytes),
+ * not empty. */
+size_t txe_pattern_word(const char *bytes, size_t nbytes);
+
 #endif

@@ -57,6 +57,13 @@ txe_trie_begin(const struct txe_trie *trie)
     return (struct txe_trie_walk){trie->nodes[0].base, TXE_TRIE_NONE, 0};
 }
 
+/* Whether a key begins with the byte. */
+static inline bool
+txe_trie_has_first(const struct txe_trie *trie, unsigned char byte)
+{
+    return (trie->nodes[trie->nodes[0].base + byte].info & 0x1FF) == byte;
+}
+
 /* Goes on along text[walk->nbytes], or to the end of the one key that is left; false
  * when no key goes on like that. */
 static inline bool

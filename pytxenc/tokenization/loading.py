@@ -164,9 +164,9 @@ def load_arguments(
         _check_config(config, path)
     if template := source.find(CHAT_TEMPLATE_FILE):
         config["chat_template"] = read_text(template)
-    specific = _take_named_tokens(config)
     if not {**config, **given}.get("extra_special_tokens"):
         _rename_extra_tokens(config)
+    specific = _take_named_tokens(config)
     arguments, config = _with_added_tokens(files, config, given)
     pieces = TOKENIZER_FILE not in files and any(n.endswith(".model") for n in named.values())
     if not pieces and "extra_special_tokens" not in {**config, **given}:
