@@ -183,7 +183,8 @@ def call(rng: random.Random, tokenizer: Tokenizer) -> None:
     assert rows["rows"][0] == 0 and rows["rows"][-1] == total
     assert np.all(np.diff(rows["rows"]) >= 0)
     assert all(len(rows[name]) == total for name in given.get("fields", ()))
-    longest = max((len(t) for t in [*first, *(second or [])]), default=0)
+    pairs = [second] if isinstance(second, str) else second or []  # a str may be one text
+    longest = max((len(t) for t in [*first, *pairs]), default=0)
     if "offsets" in rows and not words:
         assert np.all(rows["offsets"] >= 0) and np.all(rows["offsets"] <= longest)
     tokenizer.decode(rows["ids"].tolist(), bool(rng.randrange(2)))
