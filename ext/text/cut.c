@@ -240,8 +240,8 @@ classify(const char *bytes, size_t *length)
                                     : OTHER;
 }
 
-/* Contractions | ?letters | ?numbers | ?others | spaces, where a run of spaces leaves its
- * last one to what follows. */
+/* Contractions | ?letters | ?numbers | ?others | spaces, where a run of spaces leaves
+ * its last one to what follows. */
 size_t
 txe_pattern_word(const char *bytes, size_t nbytes)
 {

@@ -23,6 +23,8 @@ struct txe_text {
     size_t nbytes;
     size_t capacity;
     struct txe_span *spans; /* [nbytes], or NULL when offsets are not wanted */
+    uint32_t
+        origin; /* with spans: where the text began before anything was taken off */
 };
 
 /* An empty text with room for `capacity` bytes.  Free with txe_text_free. */

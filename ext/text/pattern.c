@@ -10,6 +10,8 @@
 static bool
 next_literal(struct txe_matches *matches)
 {
+    if (matches->nbytes - matches->at < matches->literal_nbytes)
+        return false;
     const char *place =
         memmem(matches->text + matches->at, matches->nbytes - matches->at,
                matches->literal, matches->literal_nbytes);

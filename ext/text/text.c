@@ -66,6 +66,7 @@ txe_text_assign(struct txe_text *text, const char *bytes, size_t nbytes, size_t 
     if (status != TXE_OK)
         return status;
     text->nbytes = nbytes;
+    text->origin = (uint32_t)origin;
     if (nbytes == 0)
         return TXE_OK;
     memcpy(text->bytes, bytes, nbytes);
@@ -103,6 +104,7 @@ txe_rewrite_free(struct txe_rewrite *rewrite)
 void
 txe_rewrite_finish(struct txe_rewrite *rewrite, struct txe_text *text)
 {
+    rewrite->to.origin = text->origin;
     txe_text_free(text);
     *text = rewrite->to;
     memset(&rewrite->to, 0, sizeof rewrite->to);
@@ -187,9 +189,9 @@ txe_rewrite_insert(struct txe_rewrite *rewrite, const char *bytes, size_t nbytes
         return status;
     memcpy(to->bytes + to->nbytes, bytes, nbytes);
     if (to->spans != NULL) {
-        struct txe_span span = span_at(rewrite->from, like != SIZE_MAX ? like : 0);
-        if (like == SIZE_MAX)
-            span.end = span.start;
+        struct txe_span span = {rewrite->from->origin, rewrite->from->origin};
+        if (like != SIZE_MAX)
+            span = span_at(rewrite->from, like);
         for (size_t i = 0; i < nbytes; i++)
             to->spans[to->nbytes + i] = span;
     }

@@ -21,6 +21,8 @@ NORMALIZERS = [
     {"type": "Replace", "pattern": {"String": "a"}, "content": "a a"},
     {"type": "Replace", "pattern": {"String": " "}, "content": ""},
     {"type": "Prepend", "prepend": "\u2581"},
+    {"type": "Nmt"},
+    {"type": "ByteLevel"},
     *(spec["normalizer"] for spec in SPECS),
 ]
 DECODERS = [
@@ -30,7 +32,55 @@ DECODERS = [
     {"type": "Fuse"},
     {"type": "BPEDecoder", "suffix": "a"},
     {"type": "ByteLevel"},
+    {"type": "CTC", "pad_token": "a", "word_delimiter_token": "|", "cleanup": True},
+    {"type": "Metaspace", "replacement": "a", "prepend_scheme": "first"},
     *(spec["decoder"] for spec in SPECS),
+]
+SPLITTERS = [
+    {"type": "Whitespace"},
+    {"type": "WhitespaceSplit"},
+    {"type": "UnicodeScripts"},
+    {"type": "FixedLength", "length": 2},
+    {"type": "Digits", "individual_digits": True},
+    {"type": "CharDelimiterSplit", "delimiter": "a"},
+    {"type": "Metaspace", "replacement": "\U0001f600", "prepend_scheme": "first", "split": True},
+    {"type": "ByteLevel", "add_prefix_space": True, "use_regex": True},
+    *(spec["pre_tokenizer"] for spec in SPECS),
+]
+BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]
+REGEX_PARTS = [
+    *(
+        r"\p{L}",
+        r"\p{N}",
+        r"\s",
+        r"\S",
+        r"\w",
+        r"\b",
+        r"\B",
+        r"\X",
+        r"\R",
+        r"\K",
+        r"\G",
+        r"\A",
+        r"\z",
+    ),
+    *("(", ")", "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?~", "(?i)", "(?m:", "(?<n>", "(?i:"),
+    *("[", "]", "[^", "[[:alpha:]]", "[a-z&&[^b]]", "|", "*", "+", "?", "*?", "++", "{2}", "{0,3}"),
+    *(
+        "{1,9999}",
+        "^",
+        "$",
+        ".",
+        "\\",
+        r"\1",
+        r"\k<n>",
+        r"\g<n>",
+        r"\g<0>",
+        "\u4e2d",
+        "(?#",
+        "(*FAIL)",
+    ),
+    *("(?{x})", "(*MAX{2})", "(?(1)a|b)", "(?C)", "(?x) # ", r"\x{10ffff}", r"\p{^Han}", "\0", "a"),
 ]
 FIELDS = ["type_ids", "special_tokens_mask", "offsets", "word_ids", "sequence_ids", "tokens"]
 PARTS = ["hello", "a", "aa", "9,", " ", "  ", "\n", "\0", "\u4e2d", "e\u0301\u0323", "\U0001f600"]
@@ -52,17 +102,37 @@ def added_token(rng: random.Random, index: int) -> Spec:
     return token
 
 
+def pattern(rng: random.Random) -> Spec:
+    parts = rng.choices((*REGEX_PARTS, *PARTS), k=rng.choice((0, 1, 2, 4, 9)))
+    return {rng.choice(("Regex", "Regex", "String")): "".join(parts)}
+
+
+def replace(rng: random.Random) -> Spec:
+    return {"type": "Replace", "pattern": pattern(rng), "content": rng.choice(PARTS)}
+
+
+def splitter(rng: random.Random) -> Spec:
+    if rng.randrange(3) == 0:
+        return rng.choice(SPLITTERS)
+    if rng.randrange(4) == 0:
+        return {"type": "Punctuation", "behavior": rng.choice(BEHAVIORS)}
+    behavior = {"behavior": rng.choice(BEHAVIORS), "invert": bool(rng.randrange(2))}
+    return {"type": "Split", "pattern": pattern(rng), **behavior}
+
+
 def make_spec(rng: random.Random) -> Spec:
     """A tokenizer with parts of several, most often damaged."""
     base = rng.choice(SPECS)
     if rng.randrange(2):
-        base = {**base, "normalizer": rng.choice([None, *NORMALIZERS])}
+        base = {**base, "normalizer": rng.choice([None, replace(rng), *NORMALIZERS])}
     if rng.randrange(2):
-        base["pre_tokenizer"] = rng.choice([None, *(spec["pre_tokenizer"] for spec in SPECS)])
+        steps = [splitter(rng) for _ in range(rng.choice((0, 1, 1, 2, 5)))]
+        base = {**base, "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps}}
     if rng.randrange(2):
-        base["decoder"] = rng.choice([None, *DECODERS])
+        base = {**base, "decoder": rng.choice([None, replace(rng), *DECODERS])}
     if rng.randrange(3) == 0:
-        base["post_processor"] = rng.choice([None, *(spec["post_processor"] for spec in SPECS)])
+        ends = rng.choice([None, *(spec["post_processor"] for spec in SPECS)])
+        base = {**base, "post_processor": ends}
     spec = copy.deepcopy(base)
     first = len(spec["model"]["vocab"])
     if rng.randrange(2):
@@ -113,7 +183,8 @@ def call(rng: random.Random, tokenizer: Tokenizer) -> None:
     assert rows["rows"][0] == 0 and rows["rows"][-1] == total
     assert np.all(np.diff(rows["rows"]) >= 0)
     assert all(len(rows[name]) == total for name in given.get("fields", ()))
-    longest = max((len(t) for t in [*first, *(second or [])]), default=0)
+    pairs = [second] if isinstance(second, str) else second or []  # a str may be one text
+    longest = max((len(t) for t in [*first, *pairs]), default=0)
     if "offsets" in rows and not words:
         assert np.all(rows["offsets"] >= 0) and np.all(rows["offsets"] <= longest)
     tokenizer.decode(rows["ids"].tolist(), bool(rng.randrange(2)))

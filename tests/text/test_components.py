@@ -106,6 +106,17 @@ def test_gpt2_pattern_is_a_scanner():
         words(cutter(regex("(a|b)+")), long)
 
 
+def test_what_is_put_in_before_the_text_stands_for_nothing():
+    strip = {"type": "Strip", "strip_left": True, "strip_right": False}
+    for pattern in ({"String": ""}, {"Regex": "(?=x)"}):
+        replace = {"type": "Replace", "pattern": pattern, "content": "\xe9a"}
+        both = {"type": "Sequence", "normalizers": [strip, replace]}
+        tokens = [added("[S]", 9, special=True)]
+        for steps in (replace, both):
+            twins = Both(spec(word_level("x"), normalizer=steps, added_tokens=tokens))
+            twins.check(["x", "  x", "a[S] xa x"])
+
+
 def test_byte_level_after_its_own_pattern():
     plain = {**BYTE_LEVEL, "use_regex": False}
     model = bpe(list("abc \u0120.,'s"), [])
