@@ -1,4 +1,4 @@
-"""What every tokenizer has: vocabulary, decoding, files, copies."""
+"""What every tokenizer has: its construction, vocabulary, added tokens, loading and copies."""
 
 from __future__ import annotations
 

@@ -7,12 +7,13 @@ import pytest
 pytest.importorskip("transformers")
 
 import compare_tokenizers as reference
+from random_texts import random_text
 
 
 def test_tokenize_and_tokens(data_dir, tmp_path):
     rng = random.Random(0)
     for name, theirs, ours in reference.tokenizer_pairs(data_dir, tmp_path):
-        texts = [reference.random_text(rng) for _ in range(150)]
+        texts = [random_text(rng) for _ in range(150)]
         texts += ["my <mask> [MASK] 語 \u2581", "", " <s> x", "𝄞𝄞 9,9"]
         expected, got = theirs(texts, padding=True), ours(texts, padding=True)
         for row, text in enumerate(texts):
