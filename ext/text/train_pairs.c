@@ -102,7 +102,7 @@ comes_before(const struct txe_queued_pair *a, const struct txe_queued_pair *b)
     if (a->count != b->count)
         return a->count > b->count;
     uint64_t key_a = pair_key(a->left, a->right), key_b = pair_key(b->left, b->right);
-    return key_a != key_b ? key_a < key_b : a->list < b->list;
+    return key_a != key_b ? key_a < key_b : a->turn < b->turn;
 }
 
 static txe_status
@@ -150,6 +150,7 @@ txe_pairs_next(struct txe_pairs *pairs, struct txe_queued_pair *next)
             return true;
         }
         first.count = count;
+        first.turn = pairs->nturns++;
         replace_first(pairs, first);
     }
     return false;
@@ -236,9 +237,9 @@ file_notes(struct txe_pairs *pairs, struct txe_pair_notes *notes, bool queued,
         pair->pending = 0;
         if (queued && pair->count > 0) {
             TXE_TRY(push(pairs,
-                         (struct txe_queued_pair){(uint64_t)pair->count,
-                                                  (uint32_t)(pair->key >> 32),
-                                                  (uint32_t)pair->key, index},
+                         (struct txe_queued_pair){
+                             (uint64_t)pair->count, (uint32_t)(pair->key >> 32),
+                             (uint32_t)pair->key, index, pairs->nturns++},
                          err));
         } else if (keep_hidden) {
             pairs->lists[index].queued = false;

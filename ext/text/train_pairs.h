@@ -41,9 +41,10 @@ struct txe_pair_list {
 };
 
 struct txe_queued_pair {
-    uint64_t count; /* when it was queued, or later */
+    uint64_t count; /* when it was put in its place */
     uint32_t left, right;
     uint32_t list;
+    uint32_t turn; /* of equal entries, the one put in its place first goes first */
 };
 
 /* An occurrence noted during a merge, before its list is made. */
@@ -68,6 +69,7 @@ struct txe_pairs {
     size_t nlists, lists_capacity;
     struct txe_queued_pair *queue; /* a heap, the next pair first */
     size_t nqueued, queue_capacity;
+    uint32_t nturns;
     struct txe_pair_notes fresh;  /* to be queued */
     struct txe_pair_notes hidden; /* not to be queued */
     struct txe_occurrence *gathered;
