@@ -1,4 +1,4 @@
-"""Where the files of a model come from: a local directory, or a repository on the Hugging Face hub.
+"""Where the files of a model come from and go to: a local directory, or a repository on the hub.
 
 A local directory never touches the network and never imports huggingface_hub, which is slow to
 import; the hub's cache, tokens, endpoint and offline switches are huggingface_hub's own.
@@ -185,6 +185,46 @@ class Source:
     def _note_commit(self, commit: str | None) -> None:
         if commit and not self.commit and _COMMIT.fullmatch(commit):
             self._revision = commit
+
+
+def upload(
+    folder: str | os.PathLike[str],
+    filenames: Sequence[str],
+    repo_id: str,
+    *,
+    commit_message: str,
+    commit_description: str | None = None,
+    private: bool | None = None,
+    token: str | bool | None = None,
+    revision: str | None = None,
+    create_pr: bool = False,
+) -> str:
+    """Put files of a folder into a repository on the hub, which is made if it is not there.
+
+    A new repository is private if `private` says so.  `create_pr` proposes the commit
+    instead of making it.  Returns the address of the commit.  OSError when the hub refuses
+    or does not answer.
+    """
+    import huggingface_hub
+
+    api = huggingface_hub.HfApi()
+    try:
+        repo_id = api.create_repo(repo_id, private=private, token=token, exist_ok=True).repo_id
+        commit = api.upload_folder(
+            repo_id=repo_id,
+            folder_path=os.fspath(folder),
+            allow_patterns=list(filenames),
+            commit_message=commit_message,
+            commit_description=commit_description,
+            token=token,
+            revision=revision,
+            create_pr=create_pr,
+        )
+    except Exception as error:  # whatever the HTTP library and the hub may raise
+        raise OSError(
+            f"the hub's repository {repo_id} could not be written: {_summary(error)}"
+        ) from error
+    return commit.commit_url
 
 
 def _check_relative(name: str) -> PurePosixPath:

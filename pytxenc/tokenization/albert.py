@@ -8,7 +8,17 @@ from typing import Any, ClassVar
 from .added_tokens import AddedToken
 from .base import PreTrainedTokenizerBase
 from .files import PathLike
-from .sources import Source, blank_ids, file_options, metaspace, take_files, unigram_source
+from .sentencepiece_file import sentencepiece_model
+from .sources import (
+    Source,
+    add_pieces_as_tokens,
+    blank_ids,
+    file_options,
+    metaspace,
+    take_files,
+    typed_pieces,
+    unigram_source,
+)
 from .templates import template_processing
 
 Token = str | AddedToken
@@ -70,14 +80,13 @@ class AlbertTokenizer(PreTrainedTokenizerBase):
         self.add_prefix_space = bool(add_prefix_space)
         self.trim_offsets = bool(trim_offsets)
         self.original_rules = bool(original_rules)
-        vocab, files = take_files(vocab, kwargs)
+        vocab, files = take_files(self, vocab, kwargs)
         if vocab is None and "tokenizer_file" not in files:
             blank = blank_ids(self, pad_token, unk_token, cls_token, sep_token, mask_token)
             source = Source("no vocabulary", [(token, 0.0) for token in blank])
         else:
             source, extra = unigram_source(vocab, files.get("tokenizer_file"), self.original_rules)
-            if extra and not kwargs.keys() & {"extra_special_tokens", "additional_special_tokens"}:
-                kwargs["extra_special_tokens"] = extra
+            add_pieces_as_tokens(kwargs, extra)
         if len(source.vocab) < 2:
             raise ValueError(f"{source.where}: has no piece 1, which is the unknown one")
         self._file_template = source.json.post_processor if source.json else None
@@ -126,17 +135,26 @@ class AlbertTokenizer(PreTrainedTokenizerBase):
             steps.append({"type": "Precompiled", "precompiled_charsmap": charsmap})
         return {"type": "Sequence", "normalizers": steps}
 
+    def _charsmap(self) -> str | None:
+        last_step: dict[str, Any] = self._spec["normalizer"]["normalizers"][-1]
+        return last_step.get("precompiled_charsmap")
+
+    def _vocabulary_files(self) -> dict[str, str | bytes]:
+        model = self._spec["model"]
+        pieces = typed_pieces(model["vocab"], model["unk_id"], self._added, self.original_rules)
+        return {"spiece.model": sentencepiece_model(pieces, self._charsmap())}
+
     def _make_core(self, spec: Mapping[str, Any]) -> Any:
         plain = super()._make_core(spec)
         if not self.original_rules:
             return plain
         from .albert_original import OriginalRules, OriginalTokenizer
 
-        model, last_step = self._spec["model"], self._spec["normalizer"]["normalizers"][-1]
+        model = self._spec["model"]
         rules = OriginalRules(
             model["vocab"],
             [model["vocab"][model["unk_id"]][0], *self.special_tokens_map.values()],
-            last_step.get("precompiled_charsmap"),
+            self._charsmap(),
             self.do_lower_case,
             self.keep_accents,
         )

@@ -5,22 +5,20 @@ from __future__ import annotations
 import inspect
 import itertools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from .. import _core
 from ..arguments import unknown_keyword
-from ..safetensors_file import write_text
 from .added_tokens import AddedToken, merge_added_tokens
-from .calls import Calls, check_side
-from .decoding import Decoding, as_lists
-from .files import to_json
-from .loading import CONFIG_FILE, TOKENIZER_FILE, load_arguments
+from .calls import check_side
+from .decoding import Decoding
+from .loading import load_arguments
+from .prepare import Preparing
+from .saving import Saving
 from .special_tokens import NAMED_TOKENS, check_token
-from .templates import template_items
 
 Self = TypeVar("Self", bound="PreTrainedTokenizerBase")
 
@@ -40,51 +38,70 @@ _OPTIONS = {
     "model_max_length": None,
     "model_specific_special_tokens": None,
     "name_or_path": "",
-    "padding_side": "right",
+    "padding_side": None,
     "saved_config": None,
     "split_special_tokens": False,
-    "truncation_side": "right",
+    "truncation_side": None,
     "verbose": False,
 }
-# Arguments that mean nothing here but that scripts and configurations pass.
+# Arguments that mean nothing here but that scripts and configurations pass: of versions past,
+# and of other tokenizers.
 _IGNORED = {
     "add_bos_token",
     "add_eos_token",
+    "add_prefix_space",
     "backend",
     "do_basic_tokenize",
     "do_lower_case",
+    "errors",
     "from_slow",
     "is_fast",
     "is_local",
+    "keep_accents",
     "legacy",
     "local_files_only",
     "never_split",
     "processor_class",
     "resume_download",
     "sp_model_kwargs",
+    "strip_accents",
+    "tokenize_chinese_chars",
     "tokenizer_class",
+    "trim_offsets",
     "trust_remote_code",
     "use_fast",
 }
 _HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
-_SAVED_OPTIONS = (
-    "clean_up_tokenization_spaces",
-    "model_max_length",
-    "padding_side",
-    "split_special_tokens",
-    "truncation_side",
-)
 _GONE = {
-    "prepare_for_model": "call the tokenizer on texts, or use build_inputs_with_special_tokens",
-    "truncate_sequences": "pass truncation= and max_length= to the call",
-    "as_target_tokenizer": "pass text_target= to the call",
-    "backend_tokenizer": "save_pretrained() writes a tokenizer.json that `tokenizers` can read",
-    "train_new_from_iterator": "training tokenizers is not supported",
     "apply_chat_template": "encoders have no chat templates",
+    "backend_tokenizer": "save_pretrained() writes a tokenizer.json that `tokenizers` can read",
+    "basic_tokenizer": "the steps of a tokenizer cannot be called one by one; see tokenize()",
+    "decoder": "see decode(), or convert_ids_to_tokens() for single ids",
+    "encoder": "see get_vocab()",
+    "ids_to_tokens": "see convert_ids_to_tokens()",
+    "sp_model": "see tokenize() and encode()",
+    "train_new_from_iterator": "training tokenizers is not supported",
+    "wordpiece_tokenizer": "the steps of a tokenizer cannot be called one by one; see tokenize()",
 }
 
 
-class PreTrainedTokenizerBase(Calls, Decoding):
+class _Side:
+    """`tokenizer.padding_side` or `truncation_side`: "right" or "left"; "right" by default."""
+
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tokenizer: Any, owner: type | None = None) -> str:
+        return "right" if tokenizer is None else tokenizer.__dict__.get(self.name, "right")
+
+    def __set__(self, tokenizer: Any, value: str) -> None:
+        tokenizer.__dict__[self.name] = check_side(self.name, value)
+
+
+class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
     """Base class of the tokenizers; use RobertaTokenizer, AlbertTokenizer or BertTokenizer.
 
     A tokenizer may be called from several threads at once: calls change nothing, and padding
@@ -93,8 +110,17 @@ class PreTrainedTokenizerBase(Calls, Decoding):
     """
 
     vocab_files_names: ClassVar[dict[str, str]] = {}
+    pretrained_vocab_files_map: ClassVar[dict[str, Any]] = {}
     model_input_names: list[str] = ["input_ids", "attention_mask"]  # noqa: RUF012
+    slow_tokenizer_class = None
+    backend = "tokenizers"
     is_fast = True
+    init_inputs = ()
+    vocab_file: str | None = None  # that it was made from
+    add_prefix_space = False
+    add_bos_token = add_eos_token = False
+    padding_side = _Side("The side where rows are padded.")  # type: ignore[assignment]
+    truncation_side = _Side("The side where texts are cut.")  # type: ignore[assignment]
 
     def _build(
         self,
@@ -112,11 +138,18 @@ class PreTrainedTokenizerBase(Calls, Decoding):
         where: names the source of the vocabulary in error messages.
         added_tokens: those of the source.
         """
-        for name in kwargs:
-            if name not in _OPTIONS and name not in _IGNORED and name not in NAMED_TOKENS:
+        specific = {}  # named tokens of this tokenizer alone
+        for name, value in kwargs.items():
+            if name in _OPTIONS or name in _IGNORED or name in NAMED_TOKENS:
+                continue
+            if not name.endswith("_token") or not isinstance(value, (str, AddedToken)):
                 known = sorted({*_OPTIONS, *arguments, *self.vocab_files_names, "vocab"})
                 raise unknown_keyword(type(self).__name__, name, known)
+            specific[name] = value
         options = {**_OPTIONS, **kwargs}
+        self.init_kwargs = {**kwargs, **arguments, "backend": self.backend}
+        self.init_kwargs.pop("saved_config", None)
+        self.deprecation_warnings: dict[str, bool] = {}
         self._arguments = {k: v for k, v in arguments.items() if k not in NAMED_TOKENS}
         self._saved_config = dict(options["saved_config"] or {})
         self._warned = set()
@@ -125,11 +158,12 @@ class PreTrainedTokenizerBase(Calls, Decoding):
         self.chat_template = options["chat_template"]
         self.split_special_tokens = bool(options["split_special_tokens"])
         self.clean_up_tokenization_spaces = bool(options["clean_up_tokenization_spaces"])
-        self._clean_up_anyway = bool(
+        self.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output = bool(
             options["clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output"]
         )
-        self.padding_side = options["padding_side"]
-        self.truncation_side = options["truncation_side"]
+        for side in ("padding_side", "truncation_side"):
+            if options[side] is not None:  # a subclass may have a default of its own
+                setattr(self, side, options[side])
         limit = options["model_max_length"]
         limit = options["max_len"] if limit is None else limit
         self.model_max_length = VERY_LARGE_INTEGER if limit is None else limit
@@ -140,7 +174,7 @@ class PreTrainedTokenizerBase(Calls, Decoding):
         self._special_tokens = {name: named_tokens.get(name) for name in NAMED_TOKENS}
         extra = options["extra_special_tokens"]
         extra = options["additional_special_tokens"] if extra is None else extra
-        named = dict(options["model_specific_special_tokens"] or {})
+        named = {**specific, **(options["model_specific_special_tokens"] or {})}
         if isinstance(extra, Mapping):
             named.update(extra)
             extra = None
@@ -208,24 +242,6 @@ class PreTrainedTokenizerBase(Calls, Decoding):
         if name in _GONE:
             raise AttributeError(f"{type(self).__name__} has no {name}: {_GONE[name]}")
         return super().__getattr__(name)
-
-    @property
-    def padding_side(self) -> str:  # type: ignore[override]
-        """The side where rows are padded: "right" or "left"."""
-        return self._padding_side
-
-    @padding_side.setter
-    def padding_side(self, value: str) -> None:
-        self._padding_side = check_side("padding_side", value)
-
-    @property
-    def truncation_side(self) -> str:  # type: ignore[override]
-        """The side where texts are cut: "right" or "left"."""
-        return self._truncation_side
-
-    @truncation_side.setter
-    def truncation_side(self, value: str) -> None:
-        self._truncation_side = check_side("truncation_side", value)
 
     @property
     def model_max_length(self) -> int:  # type: ignore[override]
@@ -296,72 +312,13 @@ class PreTrainedTokenizerBase(Calls, Decoding):
         if isinstance(new_tokens, (str, AddedToken)):
             new_tokens = [new_tokens]
         tokens = []
-        for given in new_tokens:
+        for given in new_tokens or ():
             token = check_token("a new token", given)
             if isinstance(token, AddedToken):
                 tokens.append(token.copy(special=special_tokens or token.special))
             else:
                 tokens.append(AddedToken(token, special=special_tokens))
         return self._add(tokens)
-
-    # ---- special tokens around ids ----
-
-    def num_special_tokens_to_add(self, pair: bool = False) -> int:
-        """Special tokens that a call adds to a text or a pair."""
-        return self._core.num_special_tokens_to_add(bool(pair))
-
-    def _around(
-        self, first: Sequence[int], second: Sequence[int] | None, of: Callable[..., list[int]]
-    ) -> list[int]:
-        """`of(item, ids)` for every item of the template, joined; ids are None if special."""
-        texts = (first, second)
-        joined: list[int] = []
-        for item in template_items(self._post_processor, second is not None):
-            joined += of(item, None if item.text is None else texts[item.text])
-        return joined
-
-    def build_inputs_with_special_tokens(
-        self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
-    ) -> list[int]:
-        """Ids of one or two texts with the special tokens around and between them."""
-        return self._around(
-            token_ids_0, token_ids_1, lambda item, ids: list(item.ids if ids is None else ids)
-        )
-
-    def create_token_type_ids_from_sequences(
-        self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
-    ) -> list[int]:
-        """Token type ids of what `build_inputs_with_special_tokens` returns."""
-        return self._around(
-            token_ids_0,
-            token_ids_1,
-            lambda item, ids: [item.type_id] * len(item.ids if ids is None else ids),
-        )
-
-    def get_special_tokens_mask(
-        self,
-        token_ids_0: Sequence[int],
-        token_ids_1: Sequence[int] | None = None,
-        already_has_special_tokens: bool = False,
-    ) -> list[int]:
-        """1 for special tokens, 0 for others.
-
-        With `already_has_special_tokens` of the ids given, by value; without, of what
-        `build_inputs_with_special_tokens` makes of them.
-        """
-        if not already_has_special_tokens:
-            return self._around(
-                token_ids_0,
-                token_ids_1,
-                lambda item, ids: [1] * len(item.ids) if ids is None else [0] * len(ids),
-            )
-        if token_ids_1 is not None:
-            raise ValueError(
-                "with already_has_special_tokens=True all ids are in token_ids_0; token_ids_1"
-                " must not be given"
-            )
-        special = set(self.all_special_ids)
-        return [int(index in special) for index in as_lists(token_ids_0)]
 
     # ---- files ----
 
@@ -402,9 +359,9 @@ class PreTrainedTokenizerBase(Calls, Decoding):
             *init_inputs,
             **files,
             **{
-                "name_or_path": os.fspath(pretrained_model_name_or_path),
                 **cls._accepted(config, kwargs),
                 **kwargs,
+                "name_or_path": os.fspath(pretrained_model_name_or_path),
             },
         )
 
@@ -438,83 +395,6 @@ class PreTrainedTokenizerBase(Calls, Decoding):
         accepted["saved_config"] = others
         return accepted
 
-    def save_pretrained(
-        self,
-        save_directory: str | os.PathLike[str],
-        legacy_format: bool | None = None,
-        filename_prefix: str | None = None,
-        push_to_hub: bool = False,
-    ) -> tuple[str, ...]:
-        """Write tokenizer.json and tokenizer_config.json; returns their paths.
-
-        transformers reads them too.  A file appears complete or not at all.
-        """
-        if push_to_hub:
-            raise ValueError("push_to_hub is not supported; upload the saved files instead")
-        if legacy_format:
-            raise ValueError("legacy_format is not supported; save_vocabulary writes such files")
-        directory = Path(save_directory)
-        directory.mkdir(parents=True, exist_ok=True)
-        prefix = f"{filename_prefix}-" if filename_prefix else ""
-        paths = directory / (prefix + CONFIG_FILE), directory / (prefix + TOKENIZER_FILE)
-        write_text(paths[1], to_json(self._tokenizer_json()))
-        write_text(paths[0], to_json(self._tokenizer_config(), sort_keys=True))
-        return tuple(map(str, paths))
-
-    def _tokenizer_json(self) -> dict[str, Any]:
-        return {
-            "version": "1.0",
-            "truncation": None,
-            "padding": None,
-            "added_tokens": [
-                {"id": index, **token.to_dict()} for index, token in self._added.items()
-            ],
-            "normalizer": self._spec["normalizer"],
-            "pre_tokenizer": self._spec["pre_tokenizer"],
-            "post_processor": self._post_processor,
-            "decoder": self._spec["decoder"],
-            "model": self._spec["model"],
-        }
-
-    def _tokenizer_config(self) -> dict[str, Any]:
-        config = {**self._saved_config, **self._arguments}
-        for name in _SAVED_OPTIONS:
-            value = getattr(self, name)
-            if name == "model_max_length" or value != _OPTIONS[name]:
-                config[name] = value
-        if self.model_input_names != type(self).model_input_names:
-            config["model_input_names"] = self.model_input_names
-        if self.chat_template is not None:
-            config["chat_template"] = self.chat_template
-        config.update(self.special_tokens_map)
-        if self._extra_special_tokens:
-            config["extra_special_tokens"] = self.extra_special_tokens
-        config["backend"] = "tokenizers"
-        config["tokenizer_class"] = type(self).__name__
-        return config
-
-    def save_vocabulary(
-        self, save_directory: str | os.PathLike[str], filename_prefix: str | None = None
-    ) -> tuple[str, ...]:
-        """Write the vocabulary alone in its original form; returns the paths."""
-        directory = Path(save_directory)
-        if not directory.is_dir():
-            raise NotADirectoryError(f"{directory} is not a directory")
-        prefix = f"{filename_prefix}-" if filename_prefix else ""
-        written = []
-        for name, text in self._vocabulary_files().items():
-            path = directory / (prefix + name)
-            write_text(path, text)
-            written.append(str(path))
-        return tuple(written)
-
-    def _vocabulary_files(self) -> dict[str, str]:
-        """Name and text of the files that save_vocabulary writes."""
-        raise ValueError(
-            f"{type(self).__name__} cannot write {self.vocab_files_names['vocab_file']}; use"
-            " save_pretrained()"
-        )
-
     # ---- copies ----
 
     def __getstate__(self) -> dict[str, Any]:
@@ -528,6 +408,8 @@ class PreTrainedTokenizerBase(Calls, Decoding):
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)  # what is shared is never changed in place
         copy._warned = set(self._warned)
+        copy.init_kwargs = dict(self.init_kwargs)
+        copy.deprecation_warnings = dict(self.deprecation_warnings)
         return copy
 
     def __deepcopy__(self: Self, memo: dict[int, Any]) -> Self:

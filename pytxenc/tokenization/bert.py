@@ -53,7 +53,7 @@ class BertTokenizer(PreTrainedTokenizerBase):
         self.do_lower_case = bool(do_lower_case)
         self.tokenize_chinese_chars = bool(tokenize_chinese_chars)
         self.strip_accents = None if strip_accents is None else bool(strip_accents)
-        vocab, files = take_files(vocab, kwargs)
+        vocab, files = take_files(self, vocab, kwargs)
         if vocab is None and "tokenizer_file" not in files:
             blank = blank_ids(self, pad_token, unk_token, cls_token, sep_token, mask_token)
             source = Source("no vocabulary", blank)
@@ -108,7 +108,7 @@ class BertTokenizer(PreTrainedTokenizerBase):
             {cls: self.cls_token_id, sep: self.sep_token_id},
         )
 
-    def _vocabulary_files(self) -> dict[str, str]:
+    def _vocabulary_files(self) -> dict[str, str | bytes]:
         vocab = self._spec["model"]["vocab"]
         last = max(vocab, key=lambda token: vocab[token])
         tokens = [last] * (vocab[last] + 1)  # of a repeated token only the last line counts

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import unknown_keyword
 from ..tensor import is_tensor, to_numpy
 from .added_tokens import AddedToken
 from .special_tokens import SpecialTokens
 
 logger = logging.getLogger("pytxenc")
+
+_IGNORED = ("spaces_between_special_tokens", "use_source_tokenizer")  # of slow tokenizers
 
 
 class Decoding(SpecialTokens):
@@ -23,8 +26,8 @@ class Decoding(SpecialTokens):
     _core: Any
     _spec: dict[str, Any]
     _warned: set[str]
-    _clean_up_anyway: bool
     clean_up_tokenization_spaces: bool
+    clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output: bool
 
     def _token_to_id(self, token: str) -> int | None:
         return self._core.token_to_id(token)
@@ -61,13 +64,19 @@ class Decoding(SpecialTokens):
         token_ids: Any,
         skip_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool | None = None,
+        **kwargs: Any,
     ) -> Any:
         """Text of ids; for a batch of rows of ids (2-D) a list of texts.
 
         Takes an int, lists, arrays, tensors, or what a call returned.  Ids outside the
         vocabulary add nothing.  `clean_up_tokenization_spaces` removes the space before
-        punctuation; the tokenizer's own setting by default.
+        punctuation; the tokenizer's own setting by default.  Two arguments of version 4 that
+        mean nothing here are taken too.
         """
+        for name in kwargs:
+            if name not in _IGNORED:
+                known = ("skip_special_tokens", "clean_up_tokenization_spaces")
+                raise unknown_keyword("decode", name, known)
         if isinstance(token_ids, Mapping):
             token_ids = token_ids["input_ids"]
         ids = as_lists(token_ids)
@@ -86,11 +95,12 @@ class Decoding(SpecialTokens):
         sequences: Any,
         skip_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool | None = None,
+        **kwargs: Any,
     ) -> list[str]:
         """`decode`, always as a list."""
         if isinstance(sequences, (list, tuple)) and not sequences:
             return []
-        text = self.decode(sequences, skip_special_tokens, clean_up_tokenization_spaces)
+        text = self.decode(sequences, skip_special_tokens, clean_up_tokenization_spaces, **kwargs)
         return [text] if isinstance(text, str) else text
 
     def _decode(self, ids: list[Any], skip: bool, clean: bool) -> str:
@@ -103,7 +113,8 @@ class Decoding(SpecialTokens):
                     " such values for positions without one: replace them first"
                 )
         text = self._core.decode([i for i in ids if i < 2**31], skip)
-        if clean and self._spec["model"]["type"] == "BPE" and not self._clean_up_anyway:
+        anyway = self.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output
+        if clean and self._spec["model"]["type"] == "BPE" and not anyway:
             if "clean up" not in self._warned:
                 self._warned.add("clean up")
                 logger.warning(

@@ -9,13 +9,14 @@ from typing import Any
 
 from .. import hub
 from .added_tokens import AddedToken
-from .files import check_id, read_json
+from .files import check_id, read_json, read_text
 from .special_tokens import NAMED_TOKENS
 
 CONFIG_FILE = "tokenizer_config.json"
 TOKENIZER_FILE = "tokenizer.json"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
+CHAT_TEMPLATE_FILE = "chat_template.jinja"
 
 
 def _restored(value: Any, where: str) -> Any:
@@ -131,6 +132,8 @@ def load_arguments(
         path = files[CONFIG_FILE]
         config = {key: _restored(v, f"{path}: '{key}'") for key, v in read_json(path).items()}
         _check_config(config, path)
+    if template := source.find(CHAT_TEMPLATE_FILE):
+        config["chat_template"] = read_text(template)
     arguments, config = _with_added_tokens(files, config, given)
     if TOKENIZER_FILE not in files:
         if missing := [name for name in named.values() if name not in files]:

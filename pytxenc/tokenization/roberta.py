@@ -65,7 +65,7 @@ class RobertaTokenizer(PreTrainedTokenizerBase):
     ) -> None:
         self.add_prefix_space = bool(add_prefix_space)
         self.trim_offsets = bool(trim_offsets)
-        vocab, files = take_files(vocab, kwargs)
+        vocab, files = take_files(self, vocab, kwargs)
         merges = files.pop("merges_file", None) if merges is None else merges
         if vocab is None and "tokenizer_file" not in files:
             blank = blank_ids(self, pad_token, unk_token, cls_token, sep_token, mask_token)
@@ -118,7 +118,7 @@ class RobertaTokenizer(PreTrainedTokenizerBase):
             "add_prefix_space": self.add_prefix_space,
         }
 
-    def _vocabulary_files(self) -> dict[str, str]:
+    def _vocabulary_files(self) -> dict[str, str | bytes]:
         model = self._spec["model"]
         return {
             "vocab.json": json.dumps(model["vocab"], ensure_ascii=False) + "\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .added_tokens import AddedToken
@@ -16,11 +17,9 @@ from .files import (
     read_sentencepiece,
     read_tokenizer_json,
 )
+from .sentencepiece_file import CONTROL, NORMAL, UNKNOWN, USER_DEFINED
 
 logger = logging.getLogger("pytxenc")
-
-
-_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED = range(1, 5)  # SentencePiece's types of pieces
 
 
 class Source(NamedTuple):
@@ -33,14 +32,19 @@ class Source(NamedTuple):
     charsmap: str | None = None  # base64
 
 
-def take_files(vocab: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The vocabulary and the file arguments, taken out of a constructor's `kwargs`."""
+def take_files(tokenizer: Any, vocab: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The vocabulary and the file arguments, taken out of a constructor's `kwargs`.
+
+    The path of a vocabulary file becomes the tokenizer's `vocab_file`.
+    """
     names = ("vocab_file", "merges_file", "tokenizer_file")
     files = {key: os.fspath(kwargs[key]) for key in names if kwargs.get(key) is not None}
     for key in names:
         kwargs.pop(key, None)
-    vocab_file = files.get("vocab_file")
-    return (vocab_file if vocab is None else vocab), files
+    vocab = files.get("vocab_file") if vocab is None else vocab
+    if isinstance(vocab, (str, os.PathLike)):
+        tokenizer.vocab_file = os.fspath(vocab)
+    return vocab, files
 
 
 def blank_ids(tokenizer: Any, pad: Any, unk: Any, cls: Any, sep: Any, mask: Any) -> dict[str, int]:
@@ -84,12 +88,45 @@ def unigram_source(
         if original:
             _check_original(model, vocab)
         extra: list[str | AddedToken] = [
-            AddedToken(piece, normalized=False, special=kind == _CONTROL)
+            AddedToken(piece, normalized=False, special=kind == CONTROL)
             for (piece, _), kind in zip(model.scores, model.types, strict=True)
-            if kind in (_CONTROL, _USER_DEFINED) and not original
+            if kind in (CONTROL, USER_DEFINED) and not original
         ]
         return Source(os.fspath(vocab), model.scores, charsmap=model.charsmap), extra
     return Source("vocab", check_scores(vocab, "vocab")), []
+
+
+def add_pieces_as_tokens(kwargs: dict[str, Any], pieces: list[str | AddedToken]) -> None:
+    """Make `pieces` a constructor's extra special tokens, unless it was given a list of them."""
+    if isinstance(kwargs.get("extra_special_tokens"), Mapping):
+        kwargs["model_specific_special_tokens"] = {
+            **(kwargs.get("model_specific_special_tokens") or {}),
+            **kwargs.pop("extra_special_tokens"),
+        }
+    if pieces and not kwargs.keys() & {"extra_special_tokens", "additional_special_tokens"}:
+        kwargs["extra_special_tokens"] = pieces
+
+
+def typed_pieces(
+    scores: Sequence[tuple[str, float]],
+    unk_id: int,
+    added: Mapping[int, AddedToken],
+    original: bool = False,
+) -> list[tuple[str, float, int]]:
+    """(piece, score, type) as a SentencePiece model has them, from a Unigram vocabulary.
+
+    Added tokens tell control and user-defined pieces; with `original` scores do.
+    """
+    types = {
+        index: CONTROL if token.special else USER_DEFINED
+        for index, token in added.items()
+        if index < len(scores)
+    }
+    types[unk_id] = UNKNOWN
+    return [
+        (piece, score, types.get(index, USER_DEFINED if original and score >= 0 else NORMAL))
+        for index, (piece, score) in enumerate(scores)
+    ]
 
 
 def metaspace(prefix: bool) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -108,8 +145,7 @@ def _check_original(model: SentencePiece, path: PathLike) -> None:
     odd = [
         piece
         for (piece, score), kind in zip(model.scores, model.types, strict=True)
-        if kind not in (_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED)
-        or (kind == _NORMAL) != (score < 0)
+        if kind not in (NORMAL, UNKNOWN, CONTROL, USER_DEFINED) or (kind == NORMAL) != (score < 0)
     ]
     if odd or not model.usual:
         what = f"piece {odd[0]!r} is of an unusual type or score" if odd else "unusual white space"

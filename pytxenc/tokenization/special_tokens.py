@@ -148,6 +148,14 @@ class SpecialTokens:
         """Ids of the special tokens without a name."""
         return self.convert_tokens_to_ids(self.extra_special_tokens)
 
+    @extra_special_tokens_ids.setter
+    def extra_special_tokens_ids(self, value: Sequence[int] | None) -> None:
+        tokens = None if value is None else self.convert_ids_to_tokens(value)
+        if tokens is not None and None in tokens:
+            index = list(value or ())[tokens.index(None)]
+            raise ValueError(f"cannot set extra_special_tokens_ids: no token has the id {index}")
+        self.extra_special_tokens = tokens
+
     additional_special_tokens = extra_special_tokens
     additional_special_tokens_ids = extra_special_tokens_ids
 
@@ -167,6 +175,14 @@ class SpecialTokens:
     def all_special_tokens(self) -> list[str]:
         """Every special token, once."""
         return list(dict.fromkeys([*self.special_tokens_map.values(), *self.extra_special_tokens]))
+
+    @property
+    def all_special_tokens_extended(self) -> list[str | AddedToken]:
+        """Every special token as it was given, once."""
+        tokens: dict[str, str | AddedToken] = {}
+        for token in (*self.special_tokens_map_extended.values(), *self._extra_special_tokens):
+            tokens.setdefault(str(token), token)
+        return list(tokens.values())
 
     @property
     def all_special_ids(self) -> list[int]:
@@ -218,6 +234,10 @@ class SpecialTokens:
         self._special_tokens = {**self._special_tokens, **dict(zip(named, new, strict=False))}
         self._extra_special_tokens = extras
         return count
+
+    def sanitize_special_tokens(self) -> int:
+        """Add the special tokens that are not tokens yet; returns how many were added."""
+        return self.add_tokens(self.all_special_tokens_extended, special_tokens=True)
 
 
 def _special(name: str, value: Any) -> AddedToken:

@@ -9,7 +9,17 @@ from typing import Any, ClassVar
 from .added_tokens import AddedToken
 from .base import PreTrainedTokenizerBase
 from .files import PathLike
-from .sources import Source, blank_ids, file_options, metaspace, take_files, unigram_source
+from .sentencepiece_file import CONTROL, UNKNOWN, sentencepiece_model
+from .sources import (
+    Source,
+    add_pieces_as_tokens,
+    blank_ids,
+    file_options,
+    metaspace,
+    take_files,
+    typed_pieces,
+    unigram_source,
+)
 from .templates import template_processing
 
 Token = str | AddedToken
@@ -50,7 +60,7 @@ class XLMRobertaTokenizer(PreTrainedTokenizerBase):
         **kwargs: Any,
     ) -> None:
         self.add_prefix_space = bool(add_prefix_space)
-        vocab, files = take_files(vocab, kwargs)
+        vocab, files = take_files(self, vocab, kwargs)
         first = [(str(token), 0.0) for token in (bos_token, pad_token, eos_token, unk_token)]
         last = [(str(mask_token), 0.0)]
         if vocab is None and "tokenizer_file" not in files:
@@ -60,7 +70,7 @@ class XLMRobertaTokenizer(PreTrainedTokenizerBase):
             source, extra = unigram_source(vocab, files.get("tokenizer_file"))
             if isinstance(vocab, (str, os.PathLike)):  # a .model, with pieces of its own in front
                 source = source._replace(vocab=first + source.vocab[3:] + last)
-                kwargs.setdefault("extra_special_tokens", extra)
+                add_pieces_as_tokens(kwargs, extra)
         if len(source.vocab) < 4:
             raise ValueError(f"{source.where}: has no piece 3, which is the unknown one")
         normalizer = None
@@ -103,6 +113,20 @@ class XLMRobertaTokenizer(PreTrainedTokenizerBase):
             [(bos, 0), (0, 0), (eos, 0), (eos, 0), (1, 0), (eos, 0)],
             {bos: self.bos_token_id, eos: self.eos_token_id},
         )
+
+    def _vocabulary_files(self) -> dict[str, str | bytes]:
+        model, normalizer = self._spec["model"], self._spec["normalizer"]
+        pieces = typed_pieces(model["vocab"], model["unk_id"], self._added)
+        named = (self.bos_token, self.pad_token, self.eos_token, self.unk_token, self.mask_token)
+        if tuple(piece for piece, _, _ in (*pieces[:4], pieces[-1])) != named:
+            raise ValueError(
+                f"no {self.vocab_files_names['vocab_file']} can be written: the vocabulary does"
+                f" not begin with {', '.join(map(str, named[:4]))} and end with {named[4]}"
+            )
+        front = [(str(self.unk_token), 0.0, UNKNOWN)]
+        front += [(str(token), 0.0, CONTROL) for token in (self.bos_token, self.eos_token)]
+        charsmap = None if normalizer is None else normalizer["precompiled_charsmap"]
+        return {"sentencepiece.bpe.model": sentencepiece_model(front + pieces[4:-1], charsmap)}
 
 
 XLMRobertaTokenizerFast = XLMRobertaTokenizer

@@ -190,10 +190,10 @@ def test_the_old_name_of_extra_special_tokens(data_dir):
 
 
 def test_names_that_are_gone_say_what_to_use(fresh):
-    with pytest.raises(AttributeError, match="text_target"):
-        fresh.as_target_tokenizer()
-    with pytest.raises(AttributeError, match="truncation="):
-        fresh.truncate_sequences([1])
+    with pytest.raises(AttributeError, match="get_vocab"):
+        _ = fresh.encoder
+    with pytest.raises(AttributeError, match=r"tokenizer\.json"):
+        _ = fresh.backend_tokenizer
     assert not hasattr(fresh, "nonsense")
 
 

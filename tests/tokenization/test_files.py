@@ -128,10 +128,6 @@ def test_truncation_and_padding_saved_by_others(folder, tmp_path):
 def test_save_vocabulary(folder, tmp_path):
     cls = CLASSES[folder.name]
     tokenizer = cls.from_pretrained(folder)
-    if cls is AlbertTokenizer:
-        with pytest.raises(ValueError, match="save_pretrained"):
-            tokenizer.save_vocabulary(tmp_path)
-        return
     written = tokenizer.save_vocabulary(tmp_path, filename_prefix="my")
     for path in written:
         os.rename(path, path.replace("my-", ""))
@@ -423,7 +419,7 @@ def test_saving_fails_cleanly(bert, tmp_path):
     with pytest.raises(OSError):
         bert.save_pretrained(tmp_path / "tokenizer.json")
     assert (tmp_path / "tokenizer.json").read_bytes() == before
-    with pytest.raises(ValueError, match="push_to_hub"):
+    with pytest.raises(OSError, match="offline"):
         bert.save_pretrained(tmp_path, push_to_hub=True)
     assert sorted(os.listdir(tmp_path)) == ["tokenizer.json", "tokenizer_config.json"]
 
