@@ -56,9 +56,10 @@ choose_cut(const struct txe_core *core)
     case TXE_SPLIT_WHITESPACE:
         return keeps_spaces(&core->normalizer) ? TXE_CUT_AT_SPACES : TXE_CUT_NOWHERE;
     case TXE_SPLIT_BYTE_LEVEL:
-        return core->normalizer.nsteps == 0 && splitter->steps[0].use_regex
-                   ? TXE_CUT_BEFORE_SPACES
-                   : TXE_CUT_NOWHERE;
+        if (core->normalizer.nsteps != 0 || !splitter->steps[0].use_regex)
+            return TXE_CUT_NOWHERE;
+        return splitter->steps[0].add_prefix_space ? TXE_CUT_BEFORE_BLANKS
+                                                   : TXE_CUT_BEFORE_SPACES;
     default:
         return TXE_CUT_NOWHERE;
     }
@@ -66,15 +67,21 @@ choose_cut(const struct txe_core *core)
 
 /* U+000B and U+000C are left out: BERT's normaliser drops them without a trace. */
 static inline bool
-is_cutting(char byte)
+is_cutting(txe_text_cut cut, char byte)
 {
-    return byte == ' ' || byte == '\n' || byte == '\t' || byte == '\r';
+    return byte == ' ' || (cut != TXE_CUT_BEFORE_BLANKS &&
+                           (byte == '\n' || byte == '\t' || byte == '\r'));
 }
 
-/* Whether white space may come after bytes[at - 1] without belonging together. */
+/* Whether text may be cut at bytes[at], which is not the first byte. */
 static inline bool
-ends_part(const char *bytes, size_t at)
+may_cut(txe_text_cut cut, const char *bytes, size_t at)
 {
+    if (!is_cutting(cut, bytes[at]))
+        return false;
+    if (cut == TXE_CUT_AT_SPACES)
+        return true;
+    /* White space belongs together. */
     unsigned char last = (unsigned char)bytes[at - 1];
     if (last < 0x80)
         return last != ' ' && (last < '\t' || last > '\r');
@@ -84,32 +91,14 @@ ends_part(const char *bytes, size_t at)
     return !txe_is_regex_space(txe_utf8_decode(bytes + start, &length));
 }
 
-/* End of the part of bytes[0, nbytes) that begins at `start`, which is inside. */
-static inline size_t
-part_end(txe_text_cut cut, const char *bytes, size_t start, size_t nbytes)
-{
-    size_t at = start;
-    if (cut == TXE_CUT_AT_SPACES) {
-        while (at < nbytes && !is_cutting(bytes[at]))
-            at++;
-        return at;
-    }
-    while (at < nbytes && is_cutting(bytes[at]))
-        at++;
-    while (at < nbytes &&
-           !(is_cutting(bytes[at]) && at > start && ends_part(bytes, at)))
-        at++;
-    return at;
-}
-
 /* ---- one worker ---- */
 
 /* Normalises, splits and counts. */
 static txe_status
 count_words(struct txe_counting_worker *worker, const struct txe_core *core,
-            const struct txe_splitter *splitter, struct txe_str part, uint64_t times,
-            struct txe_error *err)
+            struct txe_str part, uint64_t times, struct txe_error *err)
 {
+    const struct txe_splitter *splitter = &core->splitter;
     struct txe_text *text = &worker->text;
     if (part.nbytes > TXE_MAX_TEXT_NBYTES)
         return txe_fail(err, TXE_EVALUE,
@@ -131,96 +120,80 @@ count_words(struct txe_counting_worker *worker, const struct txe_core *core,
 }
 
 static txe_status
-split_parts(struct txe_counting_worker *worker, const struct txe_word_counter *counter,
+split_parts(struct txe_counting_worker *worker, const struct txe_core *core,
             struct txe_error *err)
 {
     for (size_t i = 0; i < worker->parts.count; i++) {
         const struct txe_word_count *part = &worker->parts.items[i];
         struct txe_str text = {worker->parts.bytes + part->start, part->nbytes};
-        TXE_TRY(count_words(worker, counter->core, &counter->inner, text, part->count,
-                            err));
+        TXE_TRY(count_words(worker, core, text, part->count, err));
     }
     txe_word_counts_clear(&worker->parts);
     return TXE_OK;
 }
 
-/* `first`: a space is put before the piece. */
 static txe_status
 count_piece(struct txe_counting_worker *worker, const struct txe_word_counter *counter,
-            struct txe_str piece, bool first, struct txe_error *err)
+            struct txe_str piece, struct txe_error *err)
 {
-    const struct txe_core *core = counter->core;
-    if (counter->cut == TXE_CUT_NOWHERE)
-        return count_words(worker, core, &core->splitter, piece, 1, err);
+    const txe_text_cut cut = counter->cut;
+    if (cut == TXE_CUT_NOWHERE)
+        return count_words(worker, counter->core, piece, 1, err);
     for (size_t start = 0, end; start < piece.nbytes; start = end) {
-        if (counter->cut == TXE_CUT_AT_SPACES && is_cutting(piece.bytes[start])) {
-            end = start + 1;
+        end = start + 1;
+        if (cut == TXE_CUT_AT_SPACES && is_cutting(cut, piece.bytes[start]))
+            continue;
+        while (end < piece.nbytes && !may_cut(cut, piece.bytes, end))
+            end++;
+        struct txe_str part = {piece.bytes + start, end - start};
+        if (part.nbytes > MAX_PART_NBYTES) {
+            TXE_TRY(count_words(worker, counter->core, part, 1, err));
             continue;
         }
-        end = part_end(counter->cut, piece.bytes, start, piece.nbytes);
-        struct txe_str part = {piece.bytes + start, end - start};
-        if (first && start == 0) {
-            TXE_TRY(count_words(worker, core, &core->splitter, part, 1, err));
-        } else if (part.nbytes > MAX_PART_NBYTES) {
-            TXE_TRY(count_words(worker, core, &counter->inner, part, 1, err));
-        } else {
-            TXE_TRY(
-                txe_word_counts_add(&worker->parts, part.bytes, part.nbytes, 1, err));
-            if (worker->parts.count == MAX_PARTS)
-                TXE_TRY(split_parts(worker, counter, err));
-        }
+        TXE_TRY(txe_word_counts_add(&worker->parts, part.bytes, part.nbytes, 1, err));
+        if (worker->parts.count == MAX_PARTS)
+            TXE_TRY(split_parts(worker, counter->core, err));
     }
     return TXE_OK;
 }
 
 /* ---- all workers ---- */
 
-struct piece {
-    struct txe_str text;
-    bool first; /* a space is put before it, unless it has one */
-};
-
 /* A call at work. */
 struct job {
     const struct txe_word_counter *counter;
     struct txe_counting_worker *workers;
-    struct piece *pieces;
+    struct txe_str *pieces;
     size_t npieces, capacity;
 };
 
 static txe_status
-push_piece(struct job *job, struct txe_str text, bool first, struct txe_error *err)
+push_piece(struct job *job, struct txe_str piece, struct txe_error *err)
 {
     if (job->npieces == job->capacity) {
         size_t capacity = 2 * job->capacity + 64;
-        struct piece *pieces = txe_realloc(job->pieces, capacity, sizeof *pieces);
+        struct txe_str *pieces = txe_realloc(job->pieces, capacity, sizeof *pieces);
         if (pieces == NULL)
             return txe_fail_nomem(err, (unsigned long long)capacity * sizeof *pieces);
         job->pieces = pieces;
         job->capacity = capacity;
     }
-    job->pieces[job->npieces++] = (struct piece){text, first};
+    job->pieces[job->npieces++] = piece;
     return TXE_OK;
 }
 
 static txe_status
 cut_text(struct job *job, struct txe_str text, struct txe_error *err)
 {
-    const struct txe_word_counter *counter = job->counter;
-    txe_text_cut cut = counter->cut;
-    bool first = cut == TXE_CUT_BEFORE_SPACES &&
-                 counter->core->splitter.steps[0].add_prefix_space;
+    txe_text_cut cut = job->counter->cut;
     while (cut != TXE_CUT_NOWHERE && text.nbytes > 2 * PIECE_NBYTES) {
         size_t at = PIECE_NBYTES;
-        while (at < text.nbytes &&
-               !(is_cutting(text.bytes[at]) &&
-                 (cut == TXE_CUT_AT_SPACES || ends_part(text.bytes, at))))
+        while (at < text.nbytes && !may_cut(cut, text.bytes, at))
             at++;
-        TXE_TRY(push_piece(job, (struct txe_str){text.bytes, at}, first, err));
+        TXE_TRY(push_piece(job, (struct txe_str){text.bytes, at}, err));
         text = (struct txe_str){text.bytes + at, text.nbytes - at};
-        first = false;
     }
-    return push_piece(job, text, first, err);
+    return push_piece(job, text, err);
 }
 
 static void
@@ -229,8 +202,7 @@ count_piece_on(void *context, size_t index, size_t worker_index)
     struct job *job = context;
     struct txe_counting_worker *worker = &job->workers[worker_index];
     if (worker->err.status == TXE_OK)
-        count_piece(worker, job->counter, job->pieces[index].text,
-                    job->pieces[index].first, &worker->err);
+        count_piece(worker, job->counter, job->pieces[index], &worker->err);
 }
 
 static void
@@ -239,7 +211,7 @@ split_parts_on(void *context, size_t index, size_t worker_index)
     struct job *job = context;
     struct txe_counting_worker *worker = &job->workers[index];
     if (worker->err.status == TXE_OK)
-        split_parts(worker, job->counter, &worker->err);
+        split_parts(worker, job->counter->core, &worker->err);
 }
 
 static txe_status
@@ -275,12 +247,6 @@ txe_word_counter_init(struct txe_word_counter *counter, struct txe_core *core)
     memset(counter, 0, sizeof *counter);
     counter->core = txe_core_retain(core);
     counter->cut = choose_cut(core);
-    counter->inner = core->splitter;
-    if (counter->cut == TXE_CUT_BEFORE_SPACES) {
-        counter->inner.steps[0] = (struct txe_split_step){
-            .kind = TXE_SPLIT_BYTE_LEVEL, .add_prefix_space = false, .use_regex = true};
-        counter->inner.nsteps = 1;
-    }
 }
 
 txe_status

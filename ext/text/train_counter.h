@@ -16,12 +16,12 @@ typedef enum {
     TXE_CUT_NOWHERE,       /* the pipeline needs whole texts */
     TXE_CUT_AT_SPACES,     /* spaces are only there to separate */
     TXE_CUT_BEFORE_SPACES, /* spaces belong to what follows them */
+    TXE_CUT_BEFORE_BLANKS, /* the same with ' ' only: it need not be put there */
 } txe_text_cut;
 
 struct txe_word_counter {
     struct txe_core *core; /* a reference; its normaliser and splitter are used */
     txe_text_cut cut;
-    struct txe_splitter inner; /* for the parts of a cut text that do not begin it */
     struct txe_counting_worker *workers; /* [nworkers] */
     size_t nworkers;
 };
