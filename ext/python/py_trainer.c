@@ -349,6 +349,55 @@ done:
     return result;
 }
 
+/* ---- normalising ---- */
+
+static PyObject *
+normalize_tuple(const struct txe_core *core, PyObject *tuple)
+{
+    struct txe_text text = {0};
+    struct txe_error err;
+    struct txe_str *strings = read_strings(tuple, "text", 0);
+    if (strings == NULL)
+        return NULL;
+    PyObject *list = PyList_New(PyTuple_GET_SIZE(tuple));
+    txe_status status = txe_text_init(&text, 256, false, &err);
+    for (Py_ssize_t i = 0; list != NULL && i < PyTuple_GET_SIZE(tuple); i++) {
+        PyObject *string = NULL;
+        if (status == TXE_OK)
+            status =
+                txe_text_assign(&text, strings[i].bytes, strings[i].nbytes, 0, &err);
+        if (status == TXE_OK)
+            status = txe_normalize(&core->normalizer, &text, &err);
+        if (status == TXE_OK)
+            string = PyUnicode_DecodeUTF8(text.bytes, (Py_ssize_t)text.nbytes, NULL);
+        if (string != NULL)
+            PyList_SET_ITEM(list, i, string);
+        else
+            Py_CLEAR(list);
+    }
+    if (status != TXE_OK)
+        txe_raise(&err);
+    txe_text_free(&text);
+    free(strings);
+    return list;
+}
+
+static PyObject *
+normalize_texts(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *spec, *texts;
+    if (!PyArg_ParseTuple(args, "O!O:normalize_texts", &PyDict_Type, &spec, &texts))
+        return NULL;
+    struct txe_core *core = txe_spec_core(spec);
+    if (core == NULL)
+        return NULL;
+    PyObject *tuple = PySequence_Tuple(texts);
+    PyObject *list = tuple != NULL ? normalize_tuple(core, tuple) : NULL;
+    Py_XDECREF(tuple);
+    txe_core_release(core);
+    return list;
+}
+
 /* ---- the type ---- */
 
 static PyMethodDef counter_methods[] = {
@@ -379,6 +428,13 @@ static PyType_Spec counter_spec = {
     .slots = counter_slots,
 };
 
+static PyMethodDef functions[] = {
+    {"normalize_texts", normalize_texts, METH_VARARGS,
+     PyDoc_STR("normalize_texts(spec, texts, /)\n--\n\nThe texts as the normalizer of "
+               "a tokenizer.json changes them.")},
+    {NULL, NULL, 0, NULL},
+};
+
 int
 txe_add_trainer(PyObject *module)
 {
@@ -387,5 +443,5 @@ txe_add_trainer(PyObject *module)
         return -1;
     int result = PyModule_AddObjectRef(module, "WordCounter", type);
     Py_DECREF(type);
-    return result;
+    return result < 0 ? -1 : PyModule_AddFunctions(module, functions);
 }
