@@ -11,6 +11,8 @@
 #define FILLING ((uint32_t)1 << 31)
 /* Lists with fewer occurrences out of use are not worth moving. */
 #define MIN_DEAD ((size_t)1 << 20)
+/* The first pass, over all words, needs far more room for notes than merges do. */
+#define MAX_KEPT_NOTES ((size_t)1 << 20)
 
 static uint64_t
 pair_key(uint32_t left, uint32_t right)
@@ -249,6 +251,10 @@ file_notes(struct txe_pairs *pairs, struct txe_pair_notes *notes, bool queued,
         }
     }
     notes->count = 0;
+    if (notes->capacity > MAX_KEPT_NOTES) {
+        free(notes->items);
+        *notes = (struct txe_pair_notes){0};
+    }
     return TXE_OK;
 }
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from .. import _core
 from ..arguments import unknown_keyword
+from .added_tokens import AddedToken
 from .sentencepiece_file import CONTROL, USER_DEFINED
 from .sources import typed_pieces
 from .training import Successor, Texts, check_count, text_batches
@@ -88,7 +89,7 @@ def train_unigram(
         **layout(successor, check_count("vocab_size", vocab_size)),
     }
     user_defined = [*arguments["user_defined_symbols"], *options.get("user_defined_symbols", ())]
-    arguments["user_defined_symbols"] = list(dict.fromkeys(user_defined))
+    arguments["user_defined_symbols"] = user_defined = list(dict.fromkeys(user_defined))
 
     model = io.BytesIO()
     errors: list[BaseException] = []
@@ -114,7 +115,9 @@ def train_unigram(
         path = os.path.join(folder, kind.vocab_files_names["vocab_file"])
         with open(path, "wb") as file:
             file.write(model.getvalue())
-        tokenizer = successor.make(vocab=path)
+        found = [] if _has_original_rules(successor) else user_defined
+        extra = [AddedToken(piece, normalized=False) for piece in found]
+        tokenizer = successor.make(vocab=path, extra=extra)
     tokenizer.vocab_file = None  # it is gone
     if tokenizer.vocab_size < vocab_size:
         logger.warning(
@@ -137,10 +140,15 @@ def _trainer_options(given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def _has_original_rules(successor: Successor) -> bool:
+    """Whether user-defined pieces are found by SentencePiece's rules, not as added tokens."""
+    return bool(getattr(successor.tokenizer, "original_rules", False))
+
+
 def _pieces(successor: Successor, kind: int) -> list[str]:
     """The old model's pieces of a type, under their new names."""
     model, old = successor.spec["model"], successor.tokenizer
-    original = bool(old.init_kwargs.get("original_rules", False))
+    original = _has_original_rules(successor)
     typed = typed_pieces(model["vocab"], model["unk_id"], old._added, original)
     return [str(successor.renamed(piece)) for piece, _, this in typed if this == kind]
 

@@ -115,9 +115,11 @@ def learn_vocabulary(
     hidden = None if options["show_progress"] else True
 
     counter = _core.WordCounter({**spec, "model": _MODELS[kind]})
+    ntexts = 0
     with tqdm(total=length, desc="Count words", unit="text", disable=hidden) as bar:
         for batch in text_batches(texts):
-            counter.add(batch, bar.n)
+            counter.add(batch, ntexts)
+            ntexts += len(batch)
             bar.update(len(batch))
     with tqdm(total=size, desc="Learn tokens", unit="token", disable=hidden) as bar:
         tokens, merges = counter.train_bpe(
@@ -302,8 +304,11 @@ class Successor:
         """Their texts."""
         return [token.content for token in self.special_tokens()]
 
-    def make(self, **vocabulary: Any) -> Any:
-        """The new tokenizer; `vocabulary` are the constructor's arguments for that."""
+    def make(self, *, extra: Sequence[AddedToken] = (), **vocabulary: Any) -> Any:
+        """The new tokenizer; `vocabulary` are the constructor's arguments for that.
+
+        extra: tokens of the vocabulary to be found in texts, special or not.
+        """
         old = self.tokenizer
         arguments = {**old.init_kwargs, "saved_config": old._saved_config}
         specific = {}
@@ -316,7 +321,9 @@ class Successor:
             arguments.pop(name, None)
         if specific:
             arguments["model_specific_special_tokens"] = specific
-        arguments["extra_special_tokens"] = [*old._extra_special_tokens, *self._new]
+        tokens = [*old._extra_special_tokens, *self._new]
+        tokens += [token for token in extra if token.content not in map(str, tokens)]
+        arguments["extra_special_tokens"] = tokens
         # Tokens that came with the old tokenizer's files are there too, as in transformers.
         read = arguments.get("added_tokens_decoder") or {}
         first = self.special_tokens()
