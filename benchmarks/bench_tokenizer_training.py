@@ -56,8 +56,10 @@ def train_theirs(kind: str, documents: list[str], size: int) -> list[str]:
     return sorted(vocab, key=vocab.get)
 
 
-def measure(kind: str, documents: list[str], size: int, rounds: int) -> dict[str, Summary]:
-    """Seconds of each trainer."""
+def compare(
+    kind: str, documents: list[str], size: int, rounds: int
+) -> tuple[dict[str, list[float]], dict[str, list[str]]]:
+    """Seconds of every round by trainer, and the tokens each learned."""
     trainers = {"pytxenc": train_ours, "tokenizers": train_theirs}
     if importlib.util.find_spec("tokenizers") is None:
         print("tokenizers is not installed: skipped")
@@ -71,14 +73,8 @@ def measure(kind: str, documents: list[str], size: int, rounds: int) -> dict[str
         learned[name] = tokens
         return seconds
 
-    contenders = {name: (lambda name=name: run(name)) for name in trainers}
-    figures = take_turns(contenders, rounds, warm_up=0)
-    if len(learned) == 2:
-        ours, theirs = learned["pytxenc"], learned["tokenizers"]
-        same = ours == theirs if kind == "roberta" else len(ours) == len(theirs)
-        if not same:
-            raise SystemExit(f"{kind}, {size} tokens: the vocabularies differ")
-    return {name: Summary.of(seconds) for name, seconds in figures.items()}
+    seconds = take_turns({name: lambda name=name: run(name) for name in trainers}, rounds)
+    return seconds, learned
 
 
 def main() -> None:
@@ -89,18 +85,30 @@ def main() -> None:
     with lzma.open(data_dir() / "text" / "open-corpus.txt.xz", "rt", encoding="utf-8") as file:
         documents = file.read().split("\n\n")
     print(f"{machine()['cpu']}, {machine()['cores']} cores; {len(documents)} documents")
-    results = {}
+    results = []
     for kind in options.kinds:
         for size in options.sizes:
-            seconds = measure(kind, documents, size, options.rounds)
-            results[f"{kind} {size}"] = {name: s._asdict() for name, s in seconds.items()}
-            for name, s in seconds.items():
-                print(f"{kind:8} {size:6} {name:11} {s.median:6.2f} s ({s.least:.2f}-{s.most:.2f})")
-            if "tokenizers" in seconds:
-                ratio = seconds["tokenizers"].median / seconds["pytxenc"].median
-                print(f"{kind:8} {size:6} {ratio:.1f} times as fast")
-                results[f"{kind} {size}"]["ratio"] = ratio
+            seconds, learned = compare(kind, documents, size, options.rounds)
+            result: dict[str, Any] = {"kind": kind, "vocab_size": size, "seconds": seconds}
+            results.append(result)
+            print(f"{kind}, {size} tokens, seconds:")
+            for name in seconds:
+                s = Summary.of(seconds[name])
+                print(f"  {name:10} {s.median:6.2f}   ({s.least:.2f} to {s.most:.2f})")
+            if len(seconds) < 2:
+                continue
+            check(kind, learned["pytxenc"], learned["tokenizers"])
+            pairs = zip(seconds["pytxenc"], seconds["tokenizers"], strict=True)
+            ratio = Summary.of([theirs / ours for ours, theirs in pairs])
+            print(f"  {ratio.median:.1f} times as fast ({ratio.least:.1f} to {ratio.most:.1f})")
+            result["ratio"] = ratio._asdict()
     finish(options.json, results)
+
+
+def check(kind: str, ours: list[str], theirs: list[str]) -> None:
+    """End the program where a vocabulary is not what it should be."""
+    if ours != theirs if kind == "roberta" else len(ours) != len(theirs):
+        raise SystemExit(f"{kind}, {len(theirs)} tokens: the vocabularies differ")
 
 
 if __name__ == "__main__":

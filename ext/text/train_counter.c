@@ -17,7 +17,9 @@
 #define MIN_PARALLEL_NBYTES ((size_t)64 << 10)
 
 struct txe_counting_worker {
-    struct txe_word_counts parts; /* not yet split */
+    struct txe_word_counts parts;           /* not yet split */
+    struct txe_str seen[TXE_WORDS_AT_ONCE]; /* parts not yet counted */
+    size_t nseen;
     struct txe_word_counts words;
     struct txe_text text;
     struct txe_words split;
@@ -133,6 +135,15 @@ split_parts(struct txe_counting_worker *worker, const struct txe_core *core,
 }
 
 static txe_status
+count_seen(struct txe_counting_worker *worker, const struct txe_core *core,
+           struct txe_error *err)
+{
+    TXE_TRY(txe_word_counts_add_each(&worker->parts, worker->seen, worker->nseen, err));
+    worker->nseen = 0;
+    return worker->parts.count >= MAX_PARTS ? split_parts(worker, core, err) : TXE_OK;
+}
+
+static txe_status
 count_piece(struct txe_counting_worker *worker, const struct txe_word_counter *counter,
             struct txe_str piece, struct txe_error *err)
 {
@@ -150,11 +161,11 @@ count_piece(struct txe_counting_worker *worker, const struct txe_word_counter *c
             TXE_TRY(count_words(worker, counter->core, part, 1, err));
             continue;
         }
-        TXE_TRY(txe_word_counts_add(&worker->parts, part.bytes, part.nbytes, 1, err));
-        if (worker->parts.count == MAX_PARTS)
-            TXE_TRY(split_parts(worker, counter->core, err));
+        worker->seen[worker->nseen++] = part;
+        if (worker->nseen == TXE_WORDS_AT_ONCE)
+            TXE_TRY(count_seen(worker, counter->core, err));
     }
-    return TXE_OK;
+    return count_seen(worker, counter->core, err);
 }
 
 /* ---- all workers ---- */

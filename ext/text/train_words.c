@@ -25,7 +25,7 @@ find_slot(const struct txe_word_counts *counts, const char *bytes, size_t nbytes
 static txe_status
 grow_slots(struct txe_word_counts *counts, struct txe_error *err)
 {
-    size_t nslots = txe_hash_slots(2 * (counts->count + 1));
+    size_t nslots = counts->nslots != 0 ? 2 * counts->nslots : 64;
     uint32_t *slots = txe_calloc(nslots, sizeof *slots);
     if (slots == NULL)
         return txe_fail_nomem(err, (unsigned long long)nslots * sizeof *slots);
@@ -70,17 +70,11 @@ grow_storage(struct txe_word_counts *counts, size_t nbytes, struct txe_error *er
     return TXE_OK;
 }
 
-txe_status
-txe_word_counts_add(struct txe_word_counts *counts, const char *bytes, size_t nbytes,
-                    uint64_t times, struct txe_error *err)
+/* There must be an empty slot beside the one that the word may take. */
+static txe_status
+add_hashed(struct txe_word_counts *counts, const char *bytes, size_t nbytes,
+           uint64_t hash, uint64_t times, struct txe_error *err)
 {
-    if (nbytes > UINT32_MAX || counts->count == UINT32_MAX)
-        return txe_fail(err, TXE_EVALUE,
-                        nbytes > UINT32_MAX ? "a word is longer than 4 GiB"
-                                            : "more than 4294967295 distinct words");
-    if (2 * (counts->count + 1) > counts->nslots)
-        TXE_TRY(grow_slots(counts, err));
-    uint64_t hash = txe_hash_bytes(bytes, nbytes, counts->seed);
     size_t slot = find_slot(counts, bytes, nbytes, hash);
     if (counts->slots[slot] != 0) {
         counts->items[counts->slots[slot] - 1].count += times;
@@ -93,6 +87,55 @@ txe_word_counts_add(struct txe_word_counts *counts, const char *bytes, size_t nb
         counts->nbytes, times, (uint32_t)nbytes, (uint32_t)(hash >> 32)};
     counts->nbytes += nbytes;
     counts->slots[slot] = (uint32_t)counts->count;
+    return TXE_OK;
+}
+
+/* Makes room in the table for nwords more; checks their number. */
+static txe_status
+reserve_slots(struct txe_word_counts *counts, size_t nwords, struct txe_error *err)
+{
+    if (counts->count > UINT32_MAX - nwords)
+        return txe_fail(err, TXE_EVALUE, "more than %lu distinct words",
+                        (unsigned long)UINT32_MAX);
+    while (2 * (counts->count + nwords) > counts->nslots)
+        TXE_TRY(grow_slots(counts, err));
+    return TXE_OK;
+}
+
+txe_status
+txe_word_counts_add(struct txe_word_counts *counts, const char *bytes, size_t nbytes,
+                    uint64_t times, struct txe_error *err)
+{
+    if (nbytes > UINT32_MAX)
+        return txe_fail(err, TXE_EVALUE, "a word is longer than 4 GiB");
+    TXE_TRY(reserve_slots(counts, 1, err));
+    uint64_t hash = txe_hash_bytes(bytes, nbytes, counts->seed);
+    return add_hashed(counts, bytes, nbytes, hash, times, err);
+}
+
+txe_status
+txe_word_counts_add_each(struct txe_word_counts *counts, const struct txe_str *words,
+                         size_t nwords, struct txe_error *err)
+{
+    uint64_t hashes[TXE_WORDS_AT_ONCE];
+    TXE_TRY(reserve_slots(counts, nwords, err));
+    size_t mask = counts->nslots - 1;
+    for (size_t i = 0; i < nwords; i++) {
+        hashes[i] = txe_hash_bytes(words[i].bytes, words[i].nbytes, counts->seed);
+        __builtin_prefetch(&counts->slots[hashes[i] & mask]);
+    }
+    for (size_t i = 0; i < nwords; i++) {
+        uint32_t item = counts->slots[hashes[i] & mask];
+        if (item != 0)
+            __builtin_prefetch(&counts->items[item - 1], 1);
+    }
+    for (size_t i = 0; i < nwords; i++) {
+        uint32_t item = counts->slots[hashes[i] & mask];
+        if (item != 0)
+            __builtin_prefetch(counts->bytes + counts->items[item - 1].start);
+    }
+    for (size_t i = 0; i < nwords; i++)
+        TXE_TRY(add_hashed(counts, words[i].bytes, words[i].nbytes, hashes[i], 1, err));
     return TXE_OK;
 }
 

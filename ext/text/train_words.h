@@ -2,10 +2,7 @@
 #ifndef TXE_TEXT_TRAIN_WORDS_H
 #define TXE_TEXT_TRAIN_WORDS_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "base/error.h"
+#include "text/tokenizer.h"
 
 struct txe_word_count {
     size_t start; /* of the word in txe_word_counts.bytes */
@@ -29,6 +26,13 @@ struct txe_word_counts {
  * for a word of 4 GiB or for more than 4 G words. */
 txe_status txe_word_counts_add(struct txe_word_counts *counts, const char *bytes,
                                size_t nbytes, uint64_t times, struct txe_error *err);
+
+/* Adds 1 to the counts of up to TXE_WORDS_AT_ONCE words, faster than one by one: the
+ * table is larger than the cache, and so they wait for memory together. */
+txe_status txe_word_counts_add_each(struct txe_word_counts *counts,
+                                    const struct txe_str *words, size_t nwords,
+                                    struct txe_error *err);
+#define TXE_WORDS_AT_ONCE 32
 
 /* Adds all of `from`. */
 txe_status txe_word_counts_merge(struct txe_word_counts *counts,
