@@ -205,11 +205,11 @@ write_words(struct txe_symbols *symbols, const struct alphabet *alphabet,
     size_t most = 1;
     for (size_t i = 0; i < words->count; i++)
         most += words->items[i].nbytes + 1;
-    if (alphabet->options->byte_level && most > TXE_PAIRS_MAX_SYMBOLS)
+    if (alphabet->options->byte_level && most > TXE_TRAIN_MAX_SYMBOLS)
         return txe_fail(err, TXE_EVALUE,
                         "the distinct words have %zu bytes in all, at most %zu are "
                         "possible",
-                        most, TXE_PAIRS_MAX_SYMBOLS);
+                        most, TXE_TRAIN_MAX_SYMBOLS);
     symbols->items = txe_alloc(most, sizeof *symbols->items);
     symbols->word_counts = txe_alloc(words->count, sizeof *symbols->word_counts);
     if (symbols->items == NULL || symbols->word_counts == NULL)
@@ -227,11 +227,11 @@ write_words(struct txe_symbols *symbols, const struct alphabet *alphabet,
         symbols->word_counts[symbols->nwords++] = (int64_t)words->items[i].count;
     }
     symbols->count = (size_t)(writer.to - symbols->items);
-    if (symbols->count > TXE_PAIRS_MAX_SYMBOLS)
+    if (symbols->count > TXE_TRAIN_MAX_SYMBOLS)
         return txe_fail(err, TXE_EVALUE,
                         "the distinct words have %zu characters in all, at most %zu "
                         "are possible",
-                        symbols->count, TXE_PAIRS_MAX_SYMBOLS);
+                        symbols->count, TXE_TRAIN_MAX_SYMBOLS);
     return TXE_OK;
 }
 

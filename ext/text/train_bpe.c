@@ -21,7 +21,7 @@
 struct trainer {
     const struct txe_bpe_training *options;
     struct txe_symbols symbols;
-    struct txe_pairs pairs;
+    struct txe_pair_counts pairs;
     struct txe_vocab vocab;
     struct txe_bpe_rule *merges;
     size_t nmerges, capacity;
@@ -53,13 +53,13 @@ count_pairs(struct trainer *trainer)
         word += left == TXE_SYMBOLS_END;
         if (left == TXE_SYMBOLS_END || right == TXE_SYMBOLS_END)
             continue;
-        TXE_TRY(txe_pairs_count(&trainer->pairs, left, right,
-                                symbols->word_counts[word], &slot, trainer->err));
-        TXE_TRY(txe_pairs_note(&trainer->pairs, slot,
-                               (struct txe_occurrence){(uint32_t)at, word}, false,
-                               trainer->err));
+        TXE_TRY(txe_pair_counts_add(&trainer->pairs, left, right,
+                                    symbols->word_counts[word], &slot, trainer->err));
+        TXE_TRY(txe_pair_counts_note(&trainer->pairs, slot,
+                                     (struct txe_occurrence){(uint32_t)at, word}, false,
+                                     trainer->err));
     }
-    return txe_pairs_queue(&trainer->pairs, false, trainer->err);
+    return txe_pair_counts_queue(&trainer->pairs, false, trainer->err);
 }
 
 /* The id of what two tokens are together. */
@@ -97,8 +97,9 @@ add_pair(struct trainer *trainer, uint32_t left, uint32_t right, size_t length,
     bool counted = length < trainer->options->max_token_length;
     int64_t change = counted ? trainer->symbols.word_counts[where.word] : 0;
     uint32_t slot;
-    TXE_TRY(txe_pairs_count(&trainer->pairs, left, right, change, &slot, trainer->err));
-    return txe_pairs_note(&trainer->pairs, slot, where, !counted, trainer->err);
+    TXE_TRY(
+        txe_pair_counts_add(&trainer->pairs, left, right, change, &slot, trainer->err));
+    return txe_pair_counts_note(&trainer->pairs, slot, where, !counted, trainer->err);
 }
 
 /* Makes one symbol of two where they still are at a place. */
@@ -124,15 +125,15 @@ merge_at(struct trainer *trainer, uint32_t left, uint32_t right, uint32_t id,
     if (items[at - 1] != TXE_SYMBOLS_END) {
         uint32_t before = length_before(items, at);
         uint32_t other = items[at - before];
-        TXE_TRY(
-            txe_pairs_count(&trainer->pairs, other, left, -count, NULL, trainer->err));
+        TXE_TRY(txe_pair_counts_add(&trainer->pairs, other, left, -count, NULL,
+                                    trainer->err));
         TXE_TRY(add_pair(trainer, other, id, (size_t)before + length,
                          (struct txe_occurrence){at - before, where.word}));
     }
     if (items[end] != TXE_SYMBOLS_END) {
         uint32_t other = items[end];
-        TXE_TRY(
-            txe_pairs_count(&trainer->pairs, right, other, -count, NULL, trainer->err));
+        TXE_TRY(txe_pair_counts_add(&trainer->pairs, right, other, -count, NULL,
+                                    trainer->err));
         TXE_TRY(add_pair(trainer, id, other, (size_t)length + symbol_length(items, end),
                          where));
     }
@@ -156,7 +157,8 @@ merge_pair(struct trainer *trainer, const struct txe_queued_pair *pair, size_t *
     trainer->merges[trainer->nmerges++] =
         (struct txe_bpe_rule){pair->left, pair->right};
     const struct txe_occurrence *places;
-    TXE_TRY(txe_pairs_places(&trainer->pairs, pair, &places, nplaces, trainer->err));
+    TXE_TRY(
+        txe_pair_counts_places(&trainer->pairs, pair, &places, nplaces, trainer->err));
     uint32_t last = 0; /* a new symbol is not merged again in the same pass */
     for (size_t i = 0; i < *nplaces; i++) {
         bool merged = false;
@@ -165,7 +167,7 @@ merge_pair(struct trainer *trainer, const struct txe_queued_pair *pair, size_t *
         if (merged)
             last = places[i].at;
     }
-    return txe_pairs_queue(
+    return txe_pair_counts_queue(
         &trainer->pairs, trainer->options->max_token_length != SIZE_MAX, trainer->err);
 }
 
@@ -176,7 +178,7 @@ learn_merges(struct trainer *trainer)
     struct txe_queued_pair pair;
     size_t nplaces, merged = 0;
     while (trainer->vocab.count < options->vocab_size &&
-           txe_pairs_next(&trainer->pairs, &pair) && pair.count >= 1 &&
+           txe_pair_counts_next(&trainer->pairs, &pair) && pair.count >= 1 &&
            pair.count >= options->min_frequency) {
         TXE_TRY(merge_pair(trainer, &pair, &nplaces));
         merged += nplaces;
@@ -198,9 +200,9 @@ drop_repeated_merges(struct trainer *trainer)
     for (size_t i = trainer->nmerges; i-- > 0;) {
         struct txe_bpe_rule merge = trainer->merges[i];
         uint32_t slot;
-        TXE_TRY(txe_pairs_count(&trainer->pairs, merge.left, merge.right, 0, &slot,
-                                trainer->err));
-        struct txe_pair *pair = &trainer->pairs.slots[slot];
+        TXE_TRY(txe_pair_counts_add(&trainer->pairs, merge.left, merge.right, 0, &slot,
+                                    trainer->err));
+        struct txe_pair_count *pair = &trainer->pairs.slots[slot];
         if (pair->pending != 0)
             continue;
         pair->pending = 1;
@@ -227,7 +229,7 @@ txe_bpe_train(struct txe_bpe_trained *out, const struct txe_word_counts *words,
     if (status == TXE_OK)
         status = drop_repeated_merges(&trainer);
     txe_symbols_free(&trainer.symbols);
-    txe_pairs_free(&trainer.pairs);
+    txe_pair_counts_free(&trainer.pairs);
     free(trainer.token);
     struct txe_bpe_trained trained = {trainer.vocab, trainer.merges, trainer.nmerges};
     if (status == TXE_OK)

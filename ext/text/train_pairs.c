@@ -7,7 +7,7 @@
 #include "text/hash.h"
 
 #define NO_KEY UINT64_MAX
-/* In txe_pair.pending: what follows is the number of a list. */
+/* In txe_pair_count.pending: what follows is the number of a list. */
 #define FILLING ((uint32_t)1 << 31)
 /* Lists with fewer occurrences out of use are not worth moving. */
 #define MIN_DEAD ((size_t)1 << 20)
@@ -40,7 +40,7 @@ grow(void *items_of, size_t *capacity, size_t count, size_t size, struct txe_err
 /* ---- the table ---- */
 
 static size_t
-find_slot(const struct txe_pairs *pairs, uint64_t key)
+find_slot(const struct txe_pair_counts *pairs, uint64_t key)
 {
     size_t mask = pairs->nslots - 1;
     size_t slot = (size_t)txe_hash_mix(key ^ pairs->seed) & mask;
@@ -50,24 +50,24 @@ find_slot(const struct txe_pairs *pairs, uint64_t key)
 }
 
 static void
-move_notes(struct txe_pair_notes *notes, const struct txe_pairs *to,
-           const struct txe_pair *old)
+move_notes(struct txe_pair_notes *notes, const struct txe_pair_counts *to,
+           const struct txe_pair_count *old)
 {
     for (size_t i = 0; i < notes->count; i++)
         notes->items[i].slot = (uint32_t)find_slot(to, old[notes->items[i].slot].key);
 }
 
 static txe_status
-grow_slots(struct txe_pairs *pairs, struct txe_error *err)
+grow_slots(struct txe_pair_counts *pairs, struct txe_error *err)
 {
-    struct txe_pair *old = pairs->slots;
+    struct txe_pair_count *old = pairs->slots;
     size_t old_nslots = pairs->nslots;
     size_t nslots = old_nslots != 0 ? 2 * old_nslots : 1024;
-    struct txe_pair *slots = txe_alloc(nslots, sizeof *slots);
+    struct txe_pair_count *slots = txe_alloc(nslots, sizeof *slots);
     if (slots == NULL)
         return txe_fail_nomem(err, (unsigned long long)nslots * sizeof *slots);
     for (size_t i = 0; i < nslots; i++)
-        slots[i] = (struct txe_pair){.key = NO_KEY};
+        slots[i] = (struct txe_pair_count){.key = NO_KEY};
     pairs->slots = slots;
     pairs->nslots = nslots;
     pairs->seed = txe_hash_mix((uint64_t)(uintptr_t)slots);
@@ -81,8 +81,8 @@ grow_slots(struct txe_pairs *pairs, struct txe_error *err)
 }
 
 txe_status
-txe_pairs_count(struct txe_pairs *pairs, uint32_t left, uint32_t right, int64_t change,
-                uint32_t *slot_out, struct txe_error *err)
+txe_pair_counts_add(struct txe_pair_counts *pairs, uint32_t left, uint32_t right,
+                    int64_t change, uint32_t *slot_out, struct txe_error *err)
 {
     if (pairs->count >= pairs->nslots / 2)
         TXE_TRY(grow_slots(pairs, err));
@@ -108,7 +108,7 @@ comes_before(const struct txe_queued_pair *a, const struct txe_queued_pair *b)
 }
 
 static txe_status
-push(struct txe_pairs *pairs, struct txe_queued_pair item, struct txe_error *err)
+push(struct txe_pair_counts *pairs, struct txe_queued_pair item, struct txe_error *err)
 {
     TXE_TRY(grow(&pairs->queue, &pairs->queue_capacity, pairs->nqueued,
                  sizeof *pairs->queue, err));
@@ -122,7 +122,7 @@ push(struct txe_pairs *pairs, struct txe_queued_pair item, struct txe_error *err
 
 /* Puts an item in the place of the first. */
 static void
-replace_first(struct txe_pairs *pairs, struct txe_queued_pair item)
+replace_first(struct txe_pair_counts *pairs, struct txe_queued_pair item)
 {
     struct txe_queued_pair *queue = pairs->queue;
     size_t at = 0;
@@ -138,7 +138,7 @@ replace_first(struct txe_pairs *pairs, struct txe_queued_pair item)
 }
 
 bool
-txe_pairs_next(struct txe_pairs *pairs, struct txe_queued_pair *next)
+txe_pair_counts_next(struct txe_pair_counts *pairs, struct txe_queued_pair *next)
 {
     while (pairs->nqueued != 0) {
         struct txe_queued_pair first = pairs->queue[0];
@@ -161,8 +161,8 @@ txe_pairs_next(struct txe_pairs *pairs, struct txe_queued_pair *next)
 /* ---- lists ---- */
 
 txe_status
-txe_pairs_note(struct txe_pairs *pairs, uint32_t slot, struct txe_occurrence where,
-               bool hidden, struct txe_error *err)
+txe_pair_counts_note(struct txe_pair_counts *pairs, uint32_t slot,
+                     struct txe_occurrence where, bool hidden, struct txe_error *err)
 {
     struct txe_pair_notes *notes = hidden ? &pairs->hidden : &pairs->fresh;
     TXE_TRY(
@@ -173,7 +173,7 @@ txe_pairs_note(struct txe_pairs *pairs, uint32_t slot, struct txe_occurrence whe
 
 /* Closes the gaps that lists out of use have left. */
 static void
-compact(struct txe_pairs *pairs)
+compact(struct txe_pair_counts *pairs)
 {
     size_t kept = 0;
     for (size_t i = 0; i < pairs->nlists; i++) {
@@ -188,22 +188,22 @@ compact(struct txe_pairs *pairs)
 }
 
 static void
-drop_list(struct txe_pairs *pairs, uint32_t index)
+drop_list(struct txe_pair_counts *pairs, uint32_t index)
 {
     pairs->ndead += pairs->lists[index].count;
     pairs->lists[index].count = 0;
 }
 
-/* Moves the notes to a list for each pair; txe_pair.pending is then FILLING and the
- * list's number. */
+/* Moves the notes to a list for each pair; txe_pair_count.pending is then FILLING and
+ * the list's number. */
 static txe_status
-make_lists(struct txe_pairs *pairs, const struct txe_pair_notes *notes, bool queued,
-           struct txe_error *err)
+make_lists(struct txe_pair_counts *pairs, const struct txe_pair_notes *notes,
+           bool queued, struct txe_error *err)
 {
     for (size_t i = 0; i < notes->count; i++)
         pairs->slots[notes->items[i].slot].pending++;
     for (size_t i = 0; i < notes->count; i++) {
-        struct txe_pair *pair = &pairs->slots[notes->items[i].slot];
+        struct txe_pair_count *pair = &pairs->slots[notes->items[i].slot];
         if ((pair->pending & FILLING) == 0) {
             TXE_TRY(grow(&pairs->lists, &pairs->lists_capacity, pairs->nlists,
                          sizeof *pairs->lists, err));
@@ -221,7 +221,7 @@ make_lists(struct txe_pairs *pairs, const struct txe_pair_notes *notes, bool que
 
 /* Makes the lists of the notes and queues them or not. */
 static txe_status
-file_notes(struct txe_pairs *pairs, struct txe_pair_notes *notes, bool queued,
+file_notes(struct txe_pair_counts *pairs, struct txe_pair_notes *notes, bool queued,
            bool keep_hidden, struct txe_error *err)
 {
     if (notes->count == 0)
@@ -232,7 +232,7 @@ file_notes(struct txe_pairs *pairs, struct txe_pair_notes *notes, bool queued,
                  pairs->noccurrences + notes->count, sizeof *pairs->occurrences, err));
     TXE_TRY(make_lists(pairs, notes, queued, err));
     for (size_t i = 0; i < notes->count; i++) {
-        struct txe_pair *pair = &pairs->slots[notes->items[i].slot];
+        struct txe_pair_count *pair = &pairs->slots[notes->items[i].slot];
         if ((pair->pending & FILLING) == 0)
             continue; /* done */
         uint32_t index = pair->pending & ~FILLING;
@@ -259,7 +259,8 @@ file_notes(struct txe_pairs *pairs, struct txe_pair_notes *notes, bool queued,
 }
 
 txe_status
-txe_pairs_queue(struct txe_pairs *pairs, bool keep_hidden, struct txe_error *err)
+txe_pair_counts_queue(struct txe_pair_counts *pairs, bool keep_hidden,
+                      struct txe_error *err)
 {
     TXE_TRY(file_notes(pairs, &pairs->fresh, true, keep_hidden, err));
     return file_notes(pairs, &pairs->hidden, false, keep_hidden, err);
@@ -276,7 +277,7 @@ compare_places(const void *a, const void *b)
 /* Adds the occurrences of `from` in the words of `of` to those gathered; takes them out
  * of `from` when it is in no entry of the queue. */
 static void
-gather(struct txe_pairs *pairs, const struct txe_pair_list *of,
+gather(struct txe_pair_counts *pairs, const struct txe_pair_list *of,
        struct txe_pair_list *from, size_t *ngathered)
 {
     const struct txe_occurrence *word = pairs->occurrences + of->start;
@@ -298,13 +299,14 @@ gather(struct txe_pairs *pairs, const struct txe_pair_list *of,
 }
 
 txe_status
-txe_pairs_places(struct txe_pairs *pairs, const struct txe_queued_pair *taken,
-                 const struct txe_occurrence **places, size_t *nplaces,
-                 struct txe_error *err)
+txe_pair_counts_places(struct txe_pair_counts *pairs,
+                       const struct txe_queued_pair *taken,
+                       const struct txe_occurrence **places, size_t *nplaces,
+                       struct txe_error *err)
 {
     struct txe_pair_list *lists = pairs->lists;
     struct txe_pair_list *own = &lists[taken->list];
-    struct txe_pair *pair =
+    struct txe_pair_count *pair =
         &pairs->slots[find_slot(pairs, pair_key(taken->left, taken->right))];
     uint32_t *link = &pair->lists;
     while (*link != taken->list + 1)
@@ -337,7 +339,7 @@ txe_pairs_places(struct txe_pairs *pairs, const struct txe_queued_pair *taken,
 }
 
 void
-txe_pairs_free(struct txe_pairs *pairs)
+txe_pair_counts_free(struct txe_pair_counts *pairs)
 {
     free(pairs->slots);
     free(pairs->occurrences);

@@ -26,7 +26,7 @@ struct txe_occurrence {
     uint32_t word;
 };
 
-struct txe_pair {
+struct txe_pair_count {
     uint64_t key;     /* left << 32 | right; UINT64_MAX in an empty slot */
     int64_t count;    /* see above */
     uint32_t lists;   /* the first of its lists + 1, or 0 */
@@ -35,7 +35,7 @@ struct txe_pair {
 
 /* Occurrences that came with one merge, in rising order. */
 struct txe_pair_list {
-    uint32_t start, count; /* in txe_pairs.occurrences */
+    uint32_t start, count; /* in txe_pair_counts.occurrences */
     uint32_t next;         /* of the same pair: index + 1, or 0 */
     bool queued;           /* false: known of, but in no entry of the queue */
 };
@@ -58,9 +58,9 @@ struct txe_pair_notes {
     size_t count, capacity;
 };
 
-/* Zero-initialise, free with txe_pairs_free. */
-struct txe_pairs {
-    struct txe_pair *slots; /* [nslots], open addressing */
+/* Zero-initialise, free with txe_pair_counts_free. */
+struct txe_pair_counts {
+    struct txe_pair_count *slots; /* [nslots], open addressing */
     size_t nslots, count;
     uint64_t seed;
     struct txe_occurrence *occurrences;
@@ -77,35 +77,37 @@ struct txe_pairs {
 };
 
 /* At most so many symbols can be numbered. */
-#define TXE_PAIRS_MAX_SYMBOLS ((size_t)1 << 29)
+#define TXE_TRAIN_MAX_SYMBOLS ((size_t)1 << 29)
 
 /* Adds `change` to the count of a pair; *slot (may be NULL) is where it is, until
  * another pair is counted.  TXE_ENOMEM only. */
-txe_status txe_pairs_count(struct txe_pairs *pairs, uint32_t left, uint32_t right,
-                           int64_t change, uint32_t *slot, struct txe_error *err);
+txe_status txe_pair_counts_add(struct txe_pair_counts *pairs, uint32_t left,
+                               uint32_t right, int64_t change, uint32_t *slot,
+                               struct txe_error *err);
 
 /* Notes that the pair in `slot` occurs at a place; `hidden`: without being queued.
  * TXE_ENOMEM only. */
-txe_status txe_pairs_note(struct txe_pairs *pairs, uint32_t slot,
-                          struct txe_occurrence where, bool hidden,
-                          struct txe_error *err);
+txe_status txe_pair_counts_note(struct txe_pair_counts *pairs, uint32_t slot,
+                                struct txe_occurrence where, bool hidden,
+                                struct txe_error *err);
 
 /* Queues the pairs noted since the last time, those whose count is above 0.
  * `keep_hidden`: remember also the places of the others.  TXE_ENOMEM only. */
-txe_status txe_pairs_queue(struct txe_pairs *pairs, bool keep_hidden,
-                           struct txe_error *err);
+txe_status txe_pair_counts_queue(struct txe_pair_counts *pairs, bool keep_hidden,
+                                 struct txe_error *err);
 
 /* Takes the most frequent pair from the queue, of equally frequent ones the one with
  * the lowest left and then right symbol; false when the queue is empty. */
-bool txe_pairs_next(struct txe_pairs *pairs, struct txe_queued_pair *next);
+bool txe_pair_counts_next(struct txe_pair_counts *pairs, struct txe_queued_pair *next);
 
 /* The places, in rising order, in the words that the entry just taken stands for.  Some
- * may be out of date or there twice.  Valid until txe_pairs_queue.  TXE_ENOMEM only. */
-txe_status txe_pairs_places(struct txe_pairs *pairs,
-                            const struct txe_queued_pair *taken,
-                            const struct txe_occurrence **places, size_t *nplaces,
-                            struct txe_error *err);
+ * may be out of date or there twice.  Valid until txe_pair_counts_queue.  TXE_ENOMEM
+ * only. */
+txe_status txe_pair_counts_places(struct txe_pair_counts *pairs,
+                                  const struct txe_queued_pair *taken,
+                                  const struct txe_occurrence **places, size_t *nplaces,
+                                  struct txe_error *err);
 
-void txe_pairs_free(struct txe_pairs *pairs);
+void txe_pair_counts_free(struct txe_pair_counts *pairs);
 
 #endif
