@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test dev lint format asan bench clean
+.PHONY: help demo test dev lint format asan bench bench-peers clean
 
 SOURCES := $(shell find ext pytxenc -name '*.[ch]' -o -name '*.py' -o -name '*.pyi') \
 	setup.py pyproject.toml README.md LICENSE
@@ -20,7 +20,7 @@ FRESH = rm -rf build
 PLAIN = env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.installed ## see real models encode real text
 	@cd .venv && bin/python -m pytxenc.demo
@@ -53,8 +53,11 @@ asan: .venv-asan/.installed ## tests and fuzzers under AddressSanitizer and UBSa
 		$(ASAN_RUN) .venv-asan/bin/python $$fuzzer --runs $(FUZZ_RUNS); \
 	done
 
-bench: .venv/.test ## compare speeds with torch and transformers
+bench: .venv/.test ## compare speeds with torch, transformers and other tokenizers
 	@for bench in benchmarks/bench_*.py; do $(PLAIN) .venv/bin/python $$bench; done
+
+bench-peers: .venv/.test ## install the other tokenizers that `make bench` can compare with
+	@cd .venv && $(PIP) '..[test,bench]'
 
 clean: ## remove everything that the other targets made
 	rm -rf build dist *.egg-info .venv .venv-dev .venv-asan .pytest_cache .mypy_cache .ruff_cache
@@ -105,6 +108,7 @@ system:
 	command -v $(CC) >/dev/null || missing+=(gcc); \
 	has stdio.h || missing+=(libc6-dev); \
 	has utf8proc.h || missing+=(libutf8proc-dev); \
+	has oniguruma.h || missing+=(libonig-dev); \
 	if ! command -v $(PYTHON) >/dev/null; then \
 		missing+=(python3 python3-venv python3-dev); \
 	else \

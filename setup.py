@@ -27,28 +27,34 @@ def flag(name):
     return os.environ.get(name, "") not in ("", "0")
 
 
-def static_utf8proc(compiler):
-    """Path of libutf8proc.a if the compiler finds one, so that no system library is needed."""
-    name = "libutf8proc.a"
+# Libraries of the system: header, and the Debian package that has it.
+LIBRARIES = {
+    "utf8proc": ("utf8proc.h", "libutf8proc-dev"),
+    "onig": ("oniguruma.h", "libonig-dev"),
+}
+
+
+def static_library(compiler, name):
+    """Path of lib<name>.a if the compiler finds one, so that the library is not needed later."""
+    archive = f"lib{name}.a"
     try:
         path = subprocess.run(
-            [*compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True
+            [*compiler, f"-print-file-name={archive}"], capture_output=True, text=True, check=True
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
     return path if os.path.isabs(path) and os.path.exists(path) else None
 
 
-def require_utf8proc(compiler):
+def require_header(compiler, header, package):
     """Say what to install before the compiler says what it misses."""
+    source = f"#include <{header}>".encode()
     try:
-        found = subprocess.run(
-            [*compiler, "-E", "-"], input=b"#include <utf8proc.h>", capture_output=True
-        )
+        found = subprocess.run([*compiler, "-E", "-"], input=source, capture_output=True)
     except OSError as error:
         raise CompileError(f"the C compiler does not run: {error}") from error
     if found.returncode != 0:
-        raise CompileError("utf8proc.h is missing; on Debian: apt-get install libutf8proc-dev")
+        raise CompileError(f"{header} is missing; on Debian: apt-get install {package}")
 
 
 class BuildExt(build_ext):
@@ -56,12 +62,13 @@ class BuildExt(build_ext):
 
     def build_extension(self, ext):
         compiler = getattr(self.compiler, "compiler_so", None) or ["cc"]
-        require_utf8proc(compiler)
-        archive = static_utf8proc(compiler)
-        if archive:
-            ext.extra_objects.append(archive)
-        else:
-            ext.libraries.append("utf8proc")
+        for name, (header, package) in LIBRARIES.items():
+            require_header(compiler, header, package)
+            archive = static_library(compiler, name)
+            if archive:
+                ext.extra_objects.append(archive)
+            else:
+                ext.libraries.append(name)
 
         # setuptools compiles one file after another: start them all, wait before linking.
         compile_one, link = self.compiler._compile, self.compiler.link_shared_object

@@ -10,14 +10,28 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 # Settings of one machine that would decide for others which kernels OpenBLAS uses.
 TUNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+PEERS = (
+    "torch",
+    "transformers",
+    "safetensors",
+    "tokenizers",
+    "sentencepiece",
+    "gigatoken",
+    "tiktoken",
+    "kitoken",
+    "blingfire",
+)
+
+Figure = TypeVar("Figure")
 
 
 class Summary(NamedTuple):
@@ -33,13 +47,13 @@ class Summary(NamedTuple):
 
 
 def take_turns(
-    contenders: Mapping[str, Callable[[], float]], rounds: int, warm_up: int = 1
-) -> dict[str, list[float]]:
+    contenders: Mapping[str, Callable[[], Figure]], rounds: int, warm_up: int = 1
+) -> dict[str, list[Figure]]:
     """What each contender measures in every round, after `warm_up` rounds not counted.
 
     The order is turned round every time.
     """
-    figures: dict[str, list[float]] = {name: [] for name in contenders}
+    figures: dict[str, list[Figure]] = {name: [] for name in contenders}
     for turn in range(warm_up + rounds):
         for name in sorted(contenders, reverse=turn % 2 == 1):
             figure = contenders[name]()
@@ -65,7 +79,7 @@ def machine() -> dict[str, Any]:
     except (OSError, StopIteration):
         cpu = platform.processor()
     versions = {}
-    for package in ("torch", "transformers", "safetensors"):
+    for package in PEERS:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -73,9 +87,23 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": cpu,
         "cores": len(os.sched_getaffinity(0)),
+        "commit": commit(),
         **pytxenc.show_config(quiet=True),
         **versions,
     }
+
+
+def commit() -> str | None:
+    """The commit of the sources around, "+" behind it where they were changed since."""
+    git = ["git", "-C", str(ROOT)]
+    try:
+        told = [
+            subprocess.run([*git, *what], capture_output=True, text=True, check=True).stdout
+            for what in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "-uno"])
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return told[0].strip() + ("+" if told[1] else "")
 
 
 def data_dir() -> Path:

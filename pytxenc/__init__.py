@@ -45,12 +45,25 @@ if TYPE_CHECKING:
     from .tokenization import AddedToken as AddedToken
     from .tokenization import AlbertTokenizer as AlbertTokenizer
     from .tokenization import AlbertTokenizerFast as AlbertTokenizerFast
+    from .tokenization import AutoTokenizer as AutoTokenizer
     from .tokenization import BatchEncoding as BatchEncoding
     from .tokenization import BertTokenizer as BertTokenizer
     from .tokenization import BertTokenizerFast as BertTokenizerFast
+    from .tokenization import CamembertTokenizer as CamembertTokenizer
+    from .tokenization import CamembertTokenizerFast as CamembertTokenizerFast
+    from .tokenization import DistilBertTokenizer as DistilBertTokenizer
+    from .tokenization import DistilBertTokenizerFast as DistilBertTokenizerFast
+    from .tokenization import ElectraTokenizer as ElectraTokenizer
+    from .tokenization import ElectraTokenizerFast as ElectraTokenizerFast
+    from .tokenization import GPT2Tokenizer as GPT2Tokenizer
+    from .tokenization import GPT2TokenizerFast as GPT2TokenizerFast
+    from .tokenization import MPNetTokenizer as MPNetTokenizer
+    from .tokenization import MPNetTokenizerFast as MPNetTokenizerFast
     from .tokenization import PreTrainedTokenizerBase as PreTrainedTokenizerBase
+    from .tokenization import PreTrainedTokenizerFast as PreTrainedTokenizerFast
     from .tokenization import RobertaTokenizer as RobertaTokenizer
     from .tokenization import RobertaTokenizerFast as RobertaTokenizerFast
+    from .tokenization import TokenizersBackend as TokenizersBackend
     from .tokenization import XLMRobertaTokenizer as XLMRobertaTokenizer
     from .tokenization import XLMRobertaTokenizerFast as XLMRobertaTokenizerFast
 
@@ -93,12 +106,25 @@ _EXPORTS = {
         "AddedToken",
         "AlbertTokenizer",
         "AlbertTokenizerFast",
+        "AutoTokenizer",
         "BatchEncoding",
         "BertTokenizer",
         "BertTokenizerFast",
+        "CamembertTokenizer",
+        "CamembertTokenizerFast",
+        "DistilBertTokenizer",
+        "DistilBertTokenizerFast",
+        "ElectraTokenizer",
+        "ElectraTokenizerFast",
+        "GPT2Tokenizer",
+        "GPT2TokenizerFast",
+        "MPNetTokenizer",
+        "MPNetTokenizerFast",
         "PreTrainedTokenizerBase",
+        "PreTrainedTokenizerFast",
         "RobertaTokenizer",
         "RobertaTokenizerFast",
+        "TokenizersBackend",
         "XLMRobertaTokenizer",
         "XLMRobertaTokenizerFast",
     ),

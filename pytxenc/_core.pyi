@@ -27,33 +27,49 @@ class Tokenizer:
     """
 
     def __new__(cls, spec: Mapping[str, Any]) -> Tokenizer: ...
+    def plan(self, **options: Any) -> EncodePlan:
+        """EncodePlan(**options): here so that another tokenizer may have other plans."""
+    def encode(
+        self,
+        texts: str | Sequence[str] | Sequence[Sequence[str]],
+        pairs: str | Sequence[str] | Sequence[Sequence[str]] | None,
+        plan: EncodePlan,
+        single: bool,
+        /,
+    ) -> dict[str, Any]:
+        """Encode every text (with its pair) as the plan says; the GIL is released.
+
+        Returns the plan's fields under its keys.  In lists, one text (`single`) stands for
+        itself, without a list of rows around it, unless the plan asks for overflow.
+        ValueError where truncation cannot be done as asked or rows of different lengths are
+        to make an array; TypeError/ValueError naming the index of a text that is no str or
+        holds a lone surrogate.
+        """
     def encode_batch(
         self,
         texts: Sequence[str] | Sequence[Sequence[str]],
         pairs: Sequence[str] | Sequence[Sequence[str]] | None = None,
         *,
-        pretokenized: bool = False,
-        add_special_tokens: bool = True,
-        truncation: Literal["longest_first", "only_first", "only_second"] | None = None,
-        max_length: int = 0,
-        stride: int = 0,
-        truncation_side: Literal["left", "right"] = "right",
-        split_special_tokens: bool = False,
         fields: Iterable[str] = (),
         overflow: bool = False,
-    ) -> dict[str, NDArray[Any]]:
-        """Encode every text (with its pair) into flat arrays; the GIL is released.
+        **options: Any,
+    ) -> dict[str, Any]:
+        """`encode` in flat form: "ids", "rows", with `overflow` "sample", and `fields`."""
+    def encode_flat(
+        self,
+        data: Sequence[str] | bytes | memoryview,
+        ends: NDArray[np.int64] | None = None,
+        *,
+        dtype: Literal["uint16", "uint32"] = "uint32",
+        add_special_tokens: bool = False,
+        split_special_tokens: bool = False,
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Encode documents into one array of ids [N] and where each ends in it, int64 [D].
 
-        Always present: "ids" int64 [N] and "rows" int64 [R + 1], row r being
-        ids[rows[r]:rows[r + 1]].  With `overflow`, the pieces that truncation cut off
-        follow their text as rows of their own; "sample" int64 [R] tells whose.  `fields`
-        asks for more, each over all N tokens: "type_ids" int64, "special_tokens_mask"
-        int64, "offsets" int64 [N, 2] in code points of the original text ((0, 0) at
-        special tokens), "word_ids" int64 and "sequence_ids" int64 (-1 at special tokens);
-        and "tokens", a list of N str.
-        `max_length` counts special tokens and is used only with `truncation`.
-        ValueError where truncation cannot be done as asked; TypeError/ValueError naming the
-        index of a text that is no str or holds a lone surrogate.
+        data: the texts; or, with `ends` [D], UTF-8 in which document d is
+            data[ends[d - 1]:ends[d]].
+        The GIL is released.  ValueError naming the document and the byte that is not UTF-8,
+        or an id that does not fit in `dtype`.
         """
     def decode(self, ids: Any, skip_special_tokens: bool = False) -> str:
         """Text of a 1-D sequence of ids; ids outside the vocabulary add nothing."""
@@ -72,6 +88,47 @@ class Tokenizer:
         """
     def with_post_processor(self, spec: Mapping[str, Any] | None) -> Tokenizer:
         """A tokenizer sharing this one's model with another post-processor."""
+
+@final
+class EncodePlan:
+    """How texts are to be encoded and what is to come back.  Immutable.
+
+    pretokenized: texts are lists of words.  add_special_tokens, split_special_tokens: as in
+        a call.
+    truncation, max_length, stride, truncation_side: max_length counts special tokens, and is
+        used only with `truncation`.
+    overflow: the pieces that truncation cut off follow their text as rows of their own.
+    fields: names of what is wanted, as a dict with the keys that they get: "ids",
+        "type_ids", "attention_mask", "special_tokens_mask", "offsets" (pairs; in code points
+        of the original text, (0, 0) at special tokens), "word_ids" and "sequence_ids" (-1 at
+        special tokens), "tokens" (strings of all rows), "length" of each row, and "sample",
+        whose row it is.
+    form: "flat" for int64 arrays of all rows end to end, and "rows" [R + 1], where each
+        begins; "lists" for lists of int; "arrays" for int64 [R, S].
+    padding: None, "longest" or a width; pad_to_multiple_of (0: of one), padding_side, and
+        what pads hold.
+    """
+
+    def __new__(
+        cls,
+        *,
+        pretokenized: bool = False,
+        add_special_tokens: bool = True,
+        truncation: Literal["longest_first", "only_first", "only_second"] | None = None,
+        max_length: int = 0,
+        stride: int = 0,
+        truncation_side: Literal["left", "right"] = "right",
+        split_special_tokens: bool = False,
+        overflow: bool = False,
+        fields: Iterable[str] | Mapping[str, str] = (),
+        form: Literal["flat", "lists", "arrays"] = "flat",
+        padding: Literal["longest"] | int | None = None,
+        pad_to_multiple_of: int = 0,
+        padding_side: Literal["left", "right"] = "right",
+        pad_id: int = 0,
+        pad_type_id: int = 0,
+        pad_token: str = "",
+    ) -> EncodePlan: ...
 
 def read_sentencepiece(data: bytes, /) -> dict[str, Any]:
     """Parse a SentencePiece .model: {"pieces": [(piece, score, type)], "model_type": int,

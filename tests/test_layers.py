@@ -18,7 +18,8 @@ SPECIAL = {
     r"numpy/.*": r"python/convert\.c",
     r".*cblas.*": r"kernels/gemm\.c",
     r"utf8proc\.h": r"text/.*",
-    r".*intrin\.h|arm_neon\.h": r"kernels/[^/]*(avx|neon)[^/]*",
+    r"onig.*\.h": r"text/regex\.c",
+    r".*intrin\.h|arm_neon\.h": r"(kernels|text)/[^/]*(avx|neon)[^/]*",
 }
 
 
@@ -77,6 +78,7 @@ def test_includes():
         ("python/module.c", "#include <numpy/arrayobject.h>"),
         ("kernels/scalar.c", "#include <cblas.h>"),
         ("io/json.c", "#include <utf8proc.h>"),
+        ("text/split.c", "#include <oniguruma.h>"),
         ("kernels/dispatch.c", "\n  #include <immintrin.h>\n"),
         ("text/bpe.c", '#include "bpe.h"'),
     ],

@@ -1,4 +1,4 @@
-/* Small helpers shared by every layer: checked sizes, array length, branch hints. */
+/* Small helpers shared by every layer: checked sizes, array length, bits. */
 #ifndef TXE_BASE_COMMON_H
 #define TXE_BASE_COMMON_H
 
@@ -52,11 +52,51 @@ txe_realloc(void *old, size_t count, size_t size)
     return realloc(old, nbytes != 0 ? nbytes : 1);
 }
 
+/* Asks for memory that will be read soon; the address need not be valid. */
+#define TXE_PREFETCH(address) __builtin_prefetch(address)
+
+/* Index of the lowest and of the highest bit that is set; bits must not be 0. */
+static inline unsigned
+txe_lowest_bit(uint64_t bits)
+{
+    return (unsigned)__builtin_ctzll(bits);
+}
+
+static inline unsigned
+txe_highest_bit(uint64_t bits)
+{
+    return 63 - (unsigned)__builtin_clzll(bits);
+}
+
 /* calloc that never returns NULL for a zero size. */
 static inline void *
 txe_calloc(size_t count, size_t size)
 {
     return calloc(count != 0 ? count : 1, size != 0 ? size : 1);
 }
+
+/* The two halves of the 128-bit product a * b, one xor the other: mixes both well. */
+static inline uint64_t
+txe_fold(uint64_t a, uint64_t b)
+{
+#if defined(__SIZEOF_INT128__)
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+#else
+    uint64_t al = a & UINT32_MAX, ah = a >> 32, bl = b & UINT32_MAX, bh = b >> 32;
+    uint64_t low = al * bl, cross = ah * bl + (low >> 32), other = al * bh;
+    uint64_t middle = (cross & UINT32_MAX) + (other & UINT32_MAX);
+    uint64_t high = ah * bh + (cross >> 32) + (other >> 32) + (middle >> 32);
+    return (middle << 32 | (low & UINT32_MAX)) ^ high;
+#endif
+}
+
+/* Asks for the cache line at `address`, which may be anything. */
+#if defined(__GNUC__)
+#define TXE_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define TXE_PREFETCH(address) ((void)(address))
+#endif
 
 #endif

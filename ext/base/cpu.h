@@ -5,8 +5,9 @@
 #include <stdbool.h>
 
 struct txe_cpu {
-    bool avx2;        /* AVX2, FMA and F16C, with the OS saving YMM registers */
-    bool avx512;      /* F, BW, CD, DQ and VL, with the OS saving ZMM registers */
+    bool avx2;   /* AVX2, FMA, F16C, BMI 1 and 2, POPCNT, SSE4.2, with the OS saving YMM
+                    registers */
+    bool avx512; /* F, BW, CD, DQ and VL, with the OS saving ZMM registers */
     bool avx512_bf16; /* VDPBF16PS */
     bool avx512_vnni; /* VPDPBUSD on ZMM */
     bool avx_vnni;    /* VPDPBUSD on YMM, VEX-coded */

@@ -189,6 +189,27 @@ txe_array_copy(txe_dtype dtype, size_t count, const void *data)
     return array;
 }
 
+static void
+free_capsule(PyObject *capsule)
+{
+    free(PyCapsule_GetPointer(capsule, NULL));
+}
+
+PyObject *
+txe_array_adopt(txe_dtype dtype, size_t count, void *data)
+{
+    PyObject *owner = PyCapsule_New(data, NULL, free_capsule);
+    if (owner == NULL) {
+        free(data);
+        return NULL;
+    }
+    PyObject *array = txe_array_view(dtype, 1, &count, data, owner);
+    Py_DECREF(owner);
+    if (array != NULL)
+        PyArray_ENABLEFLAGS((PyArrayObject *)array, NPY_ARRAY_WRITEABLE);
+    return array;
+}
+
 const char *
 txe_utf8(PyObject *str, Py_ssize_t *nbytes, const char *what)
 {

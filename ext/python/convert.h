@@ -62,6 +62,10 @@ PyObject *txe_array_view(txe_dtype dtype, size_t ndim, const size_t *shape,
 /* A new array holding `count` elements copied from data (1-D). */
 PyObject *txe_array_copy(txe_dtype dtype, size_t count, const void *data);
 
+/* A 1-D array whose memory is `data`, `count` elements from malloc or its like, which
+ * it takes over, on failure too. */
+PyObject *txe_array_adopt(txe_dtype dtype, size_t count, void *data);
+
 /* UTF-8 bytes of a str, valid while it lives.  A lone surrogate is a ValueError that
  * names `what` and its position; another type is a TypeError.  NULL on failure. */
 const char *txe_utf8(PyObject *str, Py_ssize_t *nbytes, const char *what);

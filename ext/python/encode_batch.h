@@ -1,17 +1,18 @@
-/* Tokenizer.encode_batch once its options are read. */
+/* Encoding many texts on many threads. */
 #ifndef TXE_PYTHON_ENCODE_BATCH_H
 #define TXE_PYTHON_ENCODE_BATCH_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "python/encode_plan.h"
 
-#include "text/tokenizer.h"
+/* Encodes `texts`, a str or a sequence, with `pairs` (may be None) as the plan says, on
+ * as many threads as are set, without the GIL, and returns what encode_output.h makes
+ * of the rows.  `single`: the one text given stands for itself.  NULL with an
+ * exception. */
+PyObject *txe_encode_texts(struct txe_tokenizer *tokenizer, const struct txe_plan *plan,
+                           PyObject *texts, PyObject *pairs, bool single);
 
-/* Encodes the sequence `texts` with `pairs` (may be None) on as many threads as are
- * set, without the GIL, and returns the dict of arrays that _core.pyi describes.  The
- * with_* flags of *wanted say which.  NULL with an exception set. */
-PyObject *txe_encode_batch(const struct txe_tokenizer *tokenizer,
-                           const struct txe_encode_options *options, PyObject *texts,
-                           PyObject *pairs, const struct txe_rows *wanted);
+/* Tokenizer.encode_flat, which _core.pyi describes. */
+PyObject *txe_encode_flat(struct txe_tokenizer *tokenizer, PyObject *args,
+                          PyObject *kwargs);
 
 #endif

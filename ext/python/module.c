@@ -89,6 +89,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     struct txe_module *state = txe_module_state(module);
     Py_VISIT(state->tokenizer_type);
+    Py_VISIT(state->plan_type);
     Py_VISIT(state->safetensors_type);
     Py_VISIT(state->encoder_type);
     return 0;
@@ -99,6 +100,7 @@ module_clear(PyObject *module)
 {
     struct txe_module *state = txe_module_state(module);
     Py_CLEAR(state->tokenizer_type);
+    Py_CLEAR(state->plan_type);
     Py_CLEAR(state->safetensors_type);
     Py_CLEAR(state->encoder_type);
     return 0;

@@ -124,8 +124,10 @@ static bool
 read_splitter(struct txe_splitter *splitter, PyObject *list)
 {
     memset(splitter, 0, sizeof *splitter);
-    if ((size_t)PyList_GET_SIZE(list) > TXE_LEN(splitter->steps)) {
-        PyErr_SetString(PyExc_ValueError, "too many pre-tokenizers");
+    splitter->steps =
+        txe_calloc((size_t)PyList_GET_SIZE(list), sizeof *splitter->steps);
+    if (splitter->steps == NULL) {
+        PyErr_NoMemory();
         return false;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
@@ -145,6 +147,8 @@ read_splitter(struct txe_splitter *splitter, PyObject *list)
             step->kind = TXE_SPLIT_METASPACE;
         else
             step->kind = TXE_SPLIT_NONE;
+        memcpy(step->replacement, "\xE2\x96\x81", 3);
+        step->replacement_nbytes = 3;
         step->add_prefix_space = first;
         step->use_regex = second;
         step->cut = first;
@@ -197,7 +201,7 @@ text_run(PyObject *Py_UNUSED(module), PyObject *args)
 
     PyObject *result = NULL;
     struct txe_normalizer normalizer = {0};
-    struct txe_splitter splitter;
+    struct txe_splitter splitter = {0};
     struct txe_text text = {0};
     struct txe_words words = {0};
     struct txe_error err;
@@ -222,6 +226,7 @@ done:
     txe_words_free(&words);
     txe_text_free(&text);
     txe_normalizer_free(&normalizer);
+    txe_splitter_free(&splitter);
     return result;
 }
 

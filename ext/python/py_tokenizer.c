@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/threads.h"
+#include "kernels/kernels.h"
 #include "python/convert.h"
 #include "python/encode_batch.h"
 #include "python/tokenizer_spec.h"
@@ -26,14 +26,22 @@ static PyObject *
 wrap(PyTypeObject *type, struct txe_core *core, struct txe_added *added,
      struct txe_post *post)
 {
-    struct txe_tokenizer tokenizer = {core, added, post};
     PyObject *self = NULL;
     if (core != NULL && added != NULL && post != NULL)
         self = type->tp_alloc(type, 0);
-    if (self != NULL)
-        *tokenizer_of(self) = tokenizer;
-    else
-        txe_tokenizer_clear(&tokenizer);
+    if (self == NULL) {
+        txe_core_release(core);
+        txe_added_release(added);
+        txe_post_release(post);
+        return NULL;
+    }
+    const char *isa = txe_type_state(type)->kernels->name;
+    struct txe_error err;
+    if (txe_tokenizer_init(tokenizer_of(self), core, added, post,
+                           txe_word_loops_for(isa), &err) != TXE_OK) {
+        Py_DECREF(self);
+        return txe_raise(&err);
+    }
     return self;
 }
 
@@ -90,101 +98,73 @@ with_post_processor(PyObject *self, PyObject *spec)
 
 /* ---- encoding ---- */
 
-static int
-read_choice(const char *text, const char *const *choices, int count, const char *what)
+static PyObject *
+encode(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    for (int i = 0; i < count; i++)
-        if (strcmp(text, choices[i]) == 0)
-            return i;
-    PyErr_Format(PyExc_ValueError, "encode_batch: '%s' is not a %s", text, what);
-    return -1;
+    if (nargs != 4)
+        return PyErr_Format(PyExc_TypeError, "encode takes 4 arguments, not %zd",
+                            nargs);
+    const struct txe_plan *plan =
+        txe_plan_of(args[2], txe_type_state(Py_TYPE(self))->plan_type);
+    int single = PyObject_IsTrue(args[3]);
+    if (plan == NULL || single < 0)
+        return NULL;
+    return txe_encode_texts(tokenizer_of(self), plan, args[0], args[1], single);
 }
 
-static int
-read_size(PyObject *object, size_t *out, const char *what)
+static PyObject *
+plan(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    if (object == NULL)
-        return 0;
-    Py_ssize_t value = PyNumber_AsSsize_t(object, PyExc_ValueError);
-    if (value == -1 && PyErr_Occurred())
-        return -1;
-    if (value < 0) {
-        PyErr_Format(PyExc_ValueError, "encode_batch: %s must not be negative: %zd",
-                     what, value);
-        return -1;
-    }
-    *out = (size_t)value;
-    return 0;
+    PyTypeObject *type = txe_type_state(Py_TYPE(self))->plan_type;
+    if (PyTuple_GET_SIZE(args) != 0)
+        return PyErr_Format(PyExc_TypeError, "plan takes keyword arguments only");
+    return type->tp_new(type, args, kwargs);
 }
 
-/* The rows' with_* flags from an iterable of names. */
-static int
-read_fields(PyObject *fields, struct txe_rows *wanted)
+/* The keyword arguments of a plan from those of encode_batch, which always gives the
+ * ids and, with overflow, the samples. */
+static PyObject *
+batch_options(PyObject *kwargs)
 {
-    static const char *const names[] = {"type_ids", "special_tokens_mask", "offsets",
-                                        "word_ids", "sequence_ids",        "tokens"};
-    bool *const flags[] = {&wanted->with_type_ids,  &wanted->with_special,
-                           &wanted->with_offsets,   &wanted->with_words,
-                           &wanted->with_sequences, &wanted->with_values};
-    if (fields == NULL)
-        return 0;
-    PyObject *tuple = PySequence_Tuple(fields);
-    if (tuple == NULL)
-        return -1;
-    int result = 0;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple) && result >= 0; i++) {
-        Py_ssize_t nbytes;
-        const char *name = txe_utf8(PyTuple_GET_ITEM(tuple, i), &nbytes, "fields");
-        result =
-            name == NULL ? -1 : read_choice(name, names, (int)TXE_LEN(names), "field");
-        if (result >= 0)
-            *flags[result] = true;
-    }
-    Py_DECREF(tuple);
-    return result < 0 ? -1 : 0;
+    PyObject *options = kwargs != NULL ? PyDict_Copy(kwargs) : PyDict_New();
+    PyObject *asked = options != NULL ? PyDict_GetItemString(options, "fields") : NULL;
+    PyObject *overflow =
+        options != NULL ? PyDict_GetItemString(options, "overflow") : NULL;
+    int cuts = overflow != NULL ? PyObject_IsTrue(overflow) : 0;
+    PyObject *all = NULL;
+    if (options != NULL && cuts >= 0)
+        all = Py_BuildValue(cuts ? "[ss]" : "[s]", "ids", "sample");
+    if (all != NULL && asked != NULL)
+        Py_SETREF(all, PySequence_InPlaceConcat(all, asked));
+    if (all == NULL || PyDict_SetItemString(options, "fields", all) < 0)
+        Py_CLEAR(options);
+    Py_XDECREF(all);
+    return options;
 }
 
 static PyObject *
 encode_batch(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {
-        "texts",      "pairs",  "pretokenized",    "add_special_tokens",   "truncation",
-        "max_length", "stride", "truncation_side", "split_special_tokens", "fields",
-        "overflow",   NULL};
-    static const char *const strategies[] = {"", "longest_first", "only_first",
-                                             "only_second"};
-    static const char *const sides[] = {"right", "left"};
-    PyObject *texts, *pairs = Py_None, *fields = NULL;
-    int pretokenized = 0, add_special = 1, split_special = 0, overflow = 0;
-    const char *truncation = NULL, *side = "right";
-    PyObject *max_length = NULL, *stride = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O$ppzOOspOp:encode_batch", names,
-                                     &texts, &pairs, &pretokenized, &add_special,
-                                     &truncation, &max_length, &stride, &side,
-                                     &split_special, &fields, &overflow))
+    PyObject *texts, *pairs = Py_None, *result = NULL;
+    PyTypeObject *plan_type = txe_type_state(Py_TYPE(self))->plan_type;
+    if (!PyArg_ParseTuple(args, "O|O:encode_batch", &texts, &pairs))
         return NULL;
-    struct txe_rows wanted = {0};
-    struct txe_encode_options options = {
-        .pretokenized = pretokenized,
-        .split_special_tokens = split_special,
-        .truncate = {.add_special_tokens = add_special, .overflow = overflow},
-    };
-    int strategy = 0;
-    if (truncation != NULL)
-        strategy = read_choice(truncation[0] != '\0' ? truncation : "''", strategies,
-                               (int)TXE_LEN(strategies), "truncation strategy");
-    int left = read_choice(side, sides, (int)TXE_LEN(sides), "truncation side");
-    if (strategy < 0 || left < 0 || read_fields(fields, &wanted) < 0 ||
-        read_size(max_length, &options.truncate.max_length, "max_length") < 0 ||
-        read_size(stride, &options.truncate.stride, "stride") < 0)
-        return NULL;
-    options.truncate.strategy = (txe_truncation)strategy;
-    options.truncate.left = left;
-    struct txe_tokenizer *tokenizer = tokenizer_of(self);
-    struct txe_error err;
-    if (txe_truncate_check(tokenizer->post, &options.truncate, &err) != TXE_OK)
-        return txe_raise(&err);
-    return txe_encode_batch(tokenizer, &options, texts, pairs, &wanted);
+    PyObject *none = PyTuple_New(0), *options = batch_options(kwargs), *plan = NULL;
+    if (none != NULL && options != NULL)
+        plan = plan_type->tp_new(plan_type, none, options);
+    if (plan != NULL)
+        result = txe_encode_texts(tokenizer_of(self), txe_plan_of(plan, plan_type),
+                                  texts, pairs, false);
+    Py_XDECREF(plan);
+    Py_XDECREF(options);
+    Py_XDECREF(none);
+    return result;
+}
+
+static PyObject *
+encode_flat(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return txe_encode_flat(tokenizer_of(self), args, kwargs);
 }
 
 /* ---- decoding ---- */
@@ -369,6 +349,16 @@ num_special_tokens_to_add(PyObject *self, PyObject *args, PyObject *kwargs)
 }
 
 static PyMethodDef tokenizer_methods[] = {
+    {"plan", (PyCFunction)(void (*)(void))plan, METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("plan(**options)\n--\n\nAn EncodePlan for encode().")},
+    {"encode", (PyCFunction)(void (*)(void))encode, METH_FASTCALL,
+     PyDoc_STR("encode(texts, pairs, plan, single, /)\n--\n\nEncode texts as the plan "
+               "says.")},
+    {"encode_flat", (PyCFunction)(void (*)(void))encode_flat,
+     METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("encode_flat(data, ends=None, *, dtype='uint32', "
+               "add_special_tokens=False, split_special_tokens=False)\n--\n\nEncode "
+               "documents into one array of ids.")},
     {"encode_batch", (PyCFunction)(void (*)(void))encode_batch,
      METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("encode_batch(texts, pairs=None, *, pretokenized=False, "
@@ -487,6 +477,8 @@ txe_add_tokenizer(PyObject *module)
         return -1;
     txe_module_state(module)->tokenizer_type = (PyTypeObject *)type;
     if (PyModule_AddType(module, (PyTypeObject *)type) < 0)
+        return -1;
+    if (txe_add_encode_plan(module) < 0)
         return -1;
     return PyModule_AddFunctions(module, functions);
 }

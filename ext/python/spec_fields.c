@@ -59,6 +59,12 @@ txe_spec_fail(const struct txe_path *path, const char *format, ...)
     return txe_spec_raise(path, &err);
 }
 
+bool
+txe_spec_unsupported(const struct txe_path *path, const char *type)
+{
+    return txe_spec_fail(path, "the type '%.80s' is not supported", type);
+}
+
 static bool
 wrong_type(const struct txe_path *path, const char *wanted, PyObject *value)
 {
@@ -152,10 +158,22 @@ txe_spec_bool_field(PyObject *dict, const char *key, const struct txe_path *path
 }
 
 bool
+txe_spec_char_field(PyObject *dict, const char *key, const struct txe_path *path,
+                    const char **bytes, size_t *nbytes)
+{
+    struct txe_path place = txe_path_key(path, key);
+    PyObject *value = txe_spec_get(dict, key);
+    return txe_spec_string(value, &place, bytes, nbytes) &&
+           (PyUnicode_GetLength(value) == 1 ||
+            txe_spec_fail(&place, "expected one character, got %zd",
+                          PyUnicode_GetLength(value)));
+}
+
+bool
 txe_spec_copy_field(PyObject *dict, const char *key, const struct txe_path *path,
                     char **bytes, size_t *nbytes)
 {
-    const char *text;
+    const char *text = NULL;
     if (!txe_spec_string_field(dict, key, path, &text, nbytes))
         return false;
     *bytes = malloc(*nbytes + 1);

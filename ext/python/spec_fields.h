@@ -24,6 +24,8 @@ struct txe_path txe_path_item(const struct txe_path *parent, size_t index);
 /* Raises ValueError "tokenizer <path>: <message>". */
 bool txe_spec_fail(const struct txe_path *path, const char *format, ...)
     TXE_PRINTF(2, 3);
+/* Raises ValueError: a component of this type is not supported. */
+bool txe_spec_unsupported(const struct txe_path *path, const char *type);
 /* Raises what a C function reported, with the place in front. */
 bool txe_spec_raise(const struct txe_path *path, const struct txe_error *err);
 
@@ -46,6 +48,9 @@ bool txe_spec_list_field(PyObject *dict, const char *key, const struct txe_path 
 /* A bool; `fallback` -1: it must be there, else its value when it is absent or null. */
 bool txe_spec_bool_field(PyObject *dict, const char *key, const struct txe_path *path,
                          int fallback, bool *out);
+/* A string of one character. */
+bool txe_spec_char_field(PyObject *dict, const char *key, const struct txe_path *path,
+                         const char **bytes, size_t *nbytes);
 /* A copy to own, from malloc. */
 bool txe_spec_copy_field(PyObject *dict, const char *key, const struct txe_path *path,
                          char **bytes, size_t *nbytes);

@@ -139,34 +139,39 @@ read_merges(struct txe_bpe *bpe, PyObject *merges, const struct txe_path *path)
     return true;
 }
 
-/* Options of BPE that change what it does and are not supported. */
+/* A string that may be absent, or null. */
 static bool
-check_bpe_options(PyObject *spec, const struct txe_path *path)
+read_affix(PyObject *spec, const char *key, const struct txe_path *path,
+           const char **bytes, size_t *nbytes)
 {
-    bool byte_fallback;
+    return txe_spec_get(spec, key) == NULL ||
+           txe_spec_string_field(spec, key, path, bytes, nbytes);
+}
+
+static bool
+read_bpe_options(const struct txe_model *model, PyObject *spec,
+                 const struct txe_path *path, struct txe_bpe_options *options)
+{
     PyObject *dropout = txe_spec_get(spec, "dropout");
     if (dropout != NULL && !PyFloat_Check(dropout) && !PyLong_Check(dropout))
         return txe_spec_fail(path, "dropout must be null or a number, not %s",
                              Py_TYPE(dropout)->tp_name);
     if (dropout != NULL && PyObject_IsTrue(dropout) != 0)
         return txe_spec_fail(path, "dropout is not supported: it must be null");
-    if (!txe_spec_bool_field(spec, "byte_fallback", path, 0, &byte_fallback))
+    if (!txe_spec_bool_field(spec, "fuse_unk", path, 0, &options->fuse_unk) ||
+        !txe_spec_bool_field(spec, "ignore_merges", path, 0, &options->ignore_merges) ||
+        !txe_spec_bool_field(spec, "byte_fallback", path, 0, &options->byte_fallback) ||
+        !read_affix(spec, "continuing_subword_prefix", path, &options->prefix,
+                    &options->prefix_nbytes) ||
+        !read_affix(spec, "end_of_word_suffix", path, &options->suffix,
+                    &options->suffix_nbytes))
         return false;
-    if (byte_fallback)
-        return txe_spec_fail(path, "byte_fallback is not supported");
-    static const char *const affixes[] = {"continuing_subword_prefix",
-                                          "end_of_word_suffix"};
-    for (int i = 0; i < 2; i++) {
-        const char *bytes;
-        size_t nbytes = 0;
-        if (txe_spec_get(spec, affixes[i]) != NULL &&
-            !txe_spec_string_field(spec, affixes[i], path, &bytes, &nbytes))
-            return false;
-        if (nbytes != 0)
-            return txe_spec_fail(path, "%s is not supported: it must be empty",
-                                 affixes[i]);
-    }
-    return true;
+    if (txe_spec_get(spec, "unk_token") == NULL)
+        return true;
+    if (!read_unk_token(model, spec, path, &options->has_unk, &options->unk_id))
+        return false;
+    return options->has_unk ||
+           txe_spec_fail(path, "unk_token is not in the vocabulary");
 }
 
 static bool
@@ -174,29 +179,19 @@ read_bpe(struct txe_model *model, PyObject *spec, const struct txe_path *path,
          bool byte_level)
 {
     PyObject *merges;
-    bool fuse_unk, ignore_merges, has_unk = false;
-    uint32_t unk_id = 0;
-    if (!check_bpe_options(spec, path) || !read_vocab_dict(model, spec, path) ||
-        !txe_spec_list_field(spec, "merges", path, &merges) ||
-        !txe_spec_bool_field(spec, "fuse_unk", path, 0, &fuse_unk) ||
-        !txe_spec_bool_field(spec, "ignore_merges", path, 0, &ignore_merges))
+    struct txe_bpe_options options = {.byte_level = byte_level};
+    if (!read_vocab_dict(model, spec, path) ||
+        !read_bpe_options(model, spec, path, &options) ||
+        !txe_spec_list_field(spec, "merges", path, &merges))
         return false;
-    if (txe_spec_get(spec, "unk_token") != NULL) {
-        if (!read_unk_token(model, spec, path, &has_unk, &unk_id))
-            return false;
-        if (!has_unk)
-            return txe_spec_fail(path, "unk_token is not in the vocabulary");
-    }
     struct txe_error err;
     struct txe_bpe *bpe = &model->as.bpe;
-    if (txe_bpe_init(bpe, &model->vocab, byte_level, ignore_merges,
+    if (txe_bpe_init(bpe, &model->vocab, &options,
                      (size_t)PySequence_Fast_GET_SIZE(merges), &err) != TXE_OK)
         return txe_spec_raise(path, &err);
     model->kind = TXE_MODEL_BPE;
-    bpe->fuse_unk = fuse_unk;
-    bpe->has_unk = has_unk;
-    bpe->unk_id = unk_id;
-    return read_merges(bpe, merges, path);
+    return read_merges(bpe, merges, path) &&
+           (txe_bpe_finish(bpe, &err) == TXE_OK || txe_spec_raise(path, &err));
 }
 
 /* Fills the vocabulary, whose ids are positions, and the scores from a list of pairs.
@@ -238,36 +233,33 @@ static bool
 read_unigram(struct txe_model *model, PyObject *spec, const struct txe_path *path)
 {
     PyObject *list;
-    bool byte_fallback;
     uint64_t unk_id = 0;
+    struct txe_unigram_options options = {0};
     struct txe_path place = txe_path_key(path, "vocab");
     struct txe_path unk_path = txe_path_key(path, "unk_id");
     if (!txe_spec_list_field(spec, "vocab", path, &list) ||
-        !txe_spec_bool_field(spec, "byte_fallback", path, 0, &byte_fallback))
+        !txe_spec_bool_field(spec, "byte_fallback", path, 0, &options.byte_fallback))
         return false;
-    if (byte_fallback)
-        return txe_spec_fail(path, "byte_fallback is not supported");
     size_t count = (size_t)PySequence_Fast_GET_SIZE(list);
     if (count > TXE_VOCAB_MAX_IDS)
         return txe_spec_fail(&place, "%zu pieces are too many", count);
     PyObject *unk = txe_spec_get(spec, "unk_id");
     if (unk != NULL && !txe_spec_number(unk, &unk_path, count, &unk_id))
         return false;
+    options.has_unk = unk != NULL;
+    options.unk_id = (uint32_t)unk_id;
     double *scores = txe_alloc(count, sizeof *scores);
     if (scores == NULL) {
         PyErr_NoMemory();
         return false;
     }
-    bool good = read_pieces(model, list, &place, scores);
     struct txe_error err;
-    if (good &&
-        txe_unigram_init(&model->as.unigram, &model->vocab, scores, &err) != TXE_OK)
+    bool good = read_pieces(model, list, &place, scores);
+    if (good && txe_unigram_init(&model->as.unigram, &model->vocab, scores, &options,
+                                 &err) != TXE_OK)
         good = txe_spec_raise(path, &err);
-    else if (good) {
+    else if (good)
         model->kind = TXE_MODEL_UNIGRAM;
-        model->as.unigram.has_unk = unk != NULL;
-        model->as.unigram.unk_id = (uint32_t)unk_id;
-    }
     free(scores);
     return good;
 }
@@ -288,6 +280,17 @@ guess_type(PyObject *spec)
 }
 
 bool
+txe_spec_model_takes_bytes(PyObject *spec)
+{
+    if (spec == NULL || !PyDict_Check(spec))
+        return false;
+    PyObject *type = txe_spec_get(spec, "type");
+    return type == NULL ? strcmp(guess_type(spec), "BPE") == 0
+                        : PyUnicode_Check(type) &&
+                              PyUnicode_CompareWithASCIIString(type, "BPE") == 0;
+}
+
+bool
 txe_spec_read_model(struct txe_model *model, PyObject *spec,
                     const struct txe_path *path, bool byte_level)
 {
@@ -300,11 +303,6 @@ txe_spec_read_model(struct txe_model *model, PyObject *spec,
         return false;
     if (strcmp(type, "BPE") == 0)
         return read_bpe(model, spec, path, byte_level);
-    if (byte_level)
-        return txe_spec_fail(path,
-                             "a %s model after a ByteLevel pre-tokenizer is not "
-                             "supported",
-                             type);
     if (strcmp(type, "WordPiece") == 0)
         return read_wordpiece(model, spec, path);
     if (strcmp(type, "Unigram") == 0)

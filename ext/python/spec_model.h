@@ -8,6 +8,9 @@
 #include "python/spec_fields.h"
 #include "text/model.h"
 
+/* Whether the model at "model" can take words as raw bytes: byte-level BPE. */
+bool txe_spec_model_takes_bytes(PyObject *spec);
+
 /* Fills *model, fresh from txe_core_new, from the dict at `path`; `byte_level`: words
  * will be raw bytes.  False with an exception set; *model may be freed either way. */
 bool txe_spec_read_model(struct txe_model *model, PyObject *spec,

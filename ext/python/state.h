@@ -9,6 +9,7 @@ struct txe_kernels;
 
 struct txe_module {
     PyTypeObject *tokenizer_type;      /* py_tokenizer.c */
+    PyTypeObject *plan_type;           /* encode_plan.c */
     PyTypeObject *safetensors_type;    /* py_files.c */
     PyTypeObject *encoder_type;        /* py_encoder.c */
     const struct txe_kernels *kernels; /* the table chosen at import; static storage */

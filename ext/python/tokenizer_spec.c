@@ -6,300 +6,7 @@
 
 #include "python/spec_fields.h"
 #include "python/spec_model.h"
-
-#define METASPACE "\xE2\x96\x81" /* U+2581 */
-
-static bool
-unsupported(const struct txe_path *path, const char *type)
-{
-    return txe_spec_fail(path, "the type '%.80s' is not supported", type);
-}
-
-static bool
-no_memory(void)
-{
-    PyErr_NoMemory();
-    return false;
-}
-
-/* Metaspace's replacement, for which there is one choice here. */
-static bool
-check_replacement(PyObject *spec, const struct txe_path *path)
-{
-    const char *bytes;
-    size_t nbytes;
-    if (!txe_spec_string_field(spec, "replacement", path, &bytes, &nbytes))
-        return false;
-    if (strcmp(bytes, METASPACE) != 0)
-        return txe_spec_fail(path, "a replacement other than U+2581 is not supported");
-    return true;
-}
-
-static bool
-read_prepend_scheme(PyObject *spec, const struct txe_path *path, txe_prepend *out)
-{
-    const char *scheme = "always";
-    size_t nbytes;
-    if (txe_spec_get(spec, "prepend_scheme") != NULL &&
-        !txe_spec_string_field(spec, "prepend_scheme", path, &scheme, &nbytes))
-        return false;
-    bool add_prefix_space; /* what older files say */
-    if (!txe_spec_bool_field(spec, "add_prefix_space", path, 1, &add_prefix_space))
-        return false;
-    if (strcmp(scheme, "never") == 0 ||
-        (!add_prefix_space && txe_spec_get(spec, "prepend_scheme") == NULL))
-        *out = TXE_PREPEND_NEVER;
-    else if (!add_prefix_space)
-        return txe_spec_fail(path, "add_prefix_space contradicts prepend_scheme");
-    else if (strcmp(scheme, "always") == 0)
-        *out = TXE_PREPEND_ALWAYS;
-    else if (strcmp(scheme, "first") == 0)
-        *out = TXE_PREPEND_FIRST;
-    else
-        return txe_spec_fail(path,
-                             "prepend_scheme must be always, first or never, not "
-                             "'%.80s'",
-                             scheme);
-    return true;
-}
-
-/* A literal pattern, {"String": ...}. */
-static bool
-copy_pattern(PyObject *spec, const struct txe_path *path, char **bytes, size_t *nbytes)
-{
-    struct txe_path place = txe_path_key(path, "pattern");
-    PyObject *pattern = txe_spec_get(spec, "pattern");
-    if (!txe_spec_is_dict(pattern, &place))
-        return false;
-    if (txe_spec_get(pattern, "Regex") != NULL)
-        return txe_spec_fail(&place, "regular expressions are not supported");
-    return txe_spec_copy_field(pattern, "String", &place, bytes, nbytes);
-}
-
-/* ---- normalizer ---- */
-
-/* The compiled character map: base64 in a file, or the bytes themselves. */
-static bool
-read_charsmap(PyObject *spec, const struct txe_path *path,
-              struct txe_normalizer_step *step)
-{
-    struct txe_path place = txe_path_key(path, "precompiled_charsmap");
-    PyObject *value = txe_spec_get(spec, "precompiled_charsmap");
-    PyObject *data = NULL;
-    if (value != NULL && PyBytes_Check(value)) {
-        data = Py_NewRef(value);
-    } else {
-        const char *bytes;
-        size_t nbytes;
-        if (!txe_spec_string(value, &place, &bytes, &nbytes))
-            return false;
-        PyObject *binascii = PyImport_ImportModule("binascii");
-        if (binascii != NULL)
-            data = PyObject_CallMethod(binascii, "a2b_base64", "O", value);
-        Py_XDECREF(binascii);
-        if (data == NULL) {
-            if (!PyErr_ExceptionMatches(PyExc_ValueError))
-                return false;
-            PyErr_Clear();
-            return txe_spec_fail(&place, "this is not base64");
-        }
-    }
-    struct txe_error err;
-    txe_status status = txe_charsmap_new(&step->charsmap, PyBytes_AS_STRING(data),
-                                         (size_t)PyBytes_GET_SIZE(data), &err);
-    Py_DECREF(data);
-    return status == TXE_OK || txe_spec_raise(&place, &err);
-}
-
-static bool
-read_bert_normalizer(PyObject *spec, const struct txe_path *path,
-                     struct txe_normalizer_step *step)
-{
-    return txe_spec_bool_field(spec, "clean_text", path, -1, &step->clean_text) &&
-           txe_spec_bool_field(spec, "handle_chinese_chars", path, -1,
-                               &step->handle_chinese_chars) &&
-           txe_spec_bool_field(spec, "lowercase", path, -1, &step->lowercase) &&
-           txe_spec_bool_field(spec, "strip_accents", path, step->lowercase,
-                               &step->strip_accents);
-}
-
-static const struct {
-    const char *type;
-    txe_normalizer_kind kind;
-} normalizer_types[] = {
-    {"BertNormalizer", TXE_NORM_BERT},
-    {"NFC", TXE_NORM_NFC},
-    {"NFD", TXE_NORM_NFD},
-    {"NFKC", TXE_NORM_NFKC},
-    {"NFKD", TXE_NORM_NFKD},
-    {"Lowercase", TXE_NORM_LOWERCASE},
-    {"StripAccents", TXE_NORM_STRIP_ACCENTS},
-    {"Strip", TXE_NORM_STRIP},
-    {"Replace", TXE_NORM_REPLACE},
-    {"Prepend", TXE_NORM_PREPEND},
-    {"Precompiled", TXE_NORM_PRECOMPILED},
-};
-
-static bool
-add_normalizer(void *context, PyObject *spec, const char *type,
-               const struct txe_path *path)
-{
-    struct txe_normalizer *normalizer = context;
-    size_t which = 0;
-    while (which < TXE_LEN(normalizer_types) &&
-           strcmp(type, normalizer_types[which].type) != 0)
-        which++;
-    if (which == TXE_LEN(normalizer_types))
-        return unsupported(path, type);
-    struct txe_normalizer_step *steps =
-        txe_realloc(normalizer->steps, normalizer->nsteps + 1, sizeof *steps);
-    if (steps == NULL)
-        return no_memory();
-    normalizer->steps = steps;
-    struct txe_normalizer_step *step = &steps[normalizer->nsteps++];
-    *step = (struct txe_normalizer_step){.kind = normalizer_types[which].kind};
-    switch (step->kind) {
-    case TXE_NORM_BERT:
-        return read_bert_normalizer(spec, path, step);
-    case TXE_NORM_STRIP:
-        return txe_spec_bool_field(spec, "strip_left", path, -1, &step->left) &&
-               txe_spec_bool_field(spec, "strip_right", path, -1, &step->right);
-    case TXE_NORM_REPLACE:
-        return copy_pattern(spec, path, &step->pattern, &step->pattern_nbytes) &&
-               txe_spec_copy_field(spec, "content", path, &step->content,
-                                   &step->content_nbytes);
-    case TXE_NORM_PREPEND:
-        return txe_spec_copy_field(spec, "prepend", path, &step->content,
-                                   &step->content_nbytes);
-    case TXE_NORM_PRECOMPILED:
-        return read_charsmap(spec, path, step);
-    default:
-        return true;
-    }
-}
-
-/* ---- pre-tokenizer ---- */
-
-static bool
-add_splitter(void *context, PyObject *spec, const char *type,
-             const struct txe_path *path)
-{
-    struct txe_splitter *splitter = context;
-    struct txe_split_step step = {0};
-    if (splitter->nsteps == TXE_LEN(splitter->steps))
-        return txe_spec_fail(path, "more than %zu pre-tokenizers are not supported",
-                             TXE_LEN(splitter->steps));
-    if (splitter->nsteps != 0 &&
-        splitter->steps[splitter->nsteps - 1].kind == TXE_SPLIT_BYTE_LEVEL)
-        return txe_spec_fail(path, "nothing may follow a ByteLevel pre-tokenizer");
-    if (strcmp(type, "BertPreTokenizer") == 0) {
-        step.kind = TXE_SPLIT_BERT;
-    } else if (strcmp(type, "WhitespaceSplit") == 0) {
-        step.kind = TXE_SPLIT_WHITESPACE;
-    } else if (strcmp(type, "ByteLevel") == 0) {
-        step.kind = TXE_SPLIT_BYTE_LEVEL;
-        if (!txe_spec_bool_field(spec, "add_prefix_space", path, -1,
-                                 &step.add_prefix_space) ||
-            !txe_spec_bool_field(spec, "use_regex", path, 1, &step.use_regex))
-            return false;
-    } else if (strcmp(type, "Metaspace") == 0) {
-        step.kind = TXE_SPLIT_METASPACE;
-        if (!check_replacement(spec, path) ||
-            !read_prepend_scheme(spec, path, &step.prepend) ||
-            !txe_spec_bool_field(spec, "split", path, 1, &step.cut))
-            return false;
-    } else {
-        return unsupported(path, type);
-    }
-    splitter->steps[splitter->nsteps++] = step;
-    return true;
-}
-
-/* ---- decoder ---- */
-
-static const struct {
-    const char *type;
-    txe_decode_kind kind;
-} decoder_types[] = {
-    {"ByteLevel", TXE_DECODE_BYTE_LEVEL},
-    {"WordPiece", TXE_DECODE_WORDPIECE},
-    {"Metaspace", TXE_DECODE_METASPACE},
-    {"BPEDecoder", TXE_DECODE_BPE},
-    {"Replace", TXE_DECODE_REPLACE},
-    {"Strip", TXE_DECODE_STRIP},
-    {"Fuse", TXE_DECODE_FUSE},
-    {"ByteFallback", TXE_DECODE_BYTE_FALLBACK},
-};
-
-static bool
-read_strip_decoder(PyObject *spec, const struct txe_path *path,
-                   struct txe_decode_step *step)
-{
-    struct txe_path start_path = txe_path_key(path, "start");
-    struct txe_path stop_path = txe_path_key(path, "stop");
-    uint64_t start, stop;
-    if (!txe_spec_copy_field(spec, "content", path, &step->pattern,
-                             &step->pattern_nbytes) ||
-        !txe_spec_number(txe_spec_get(spec, "start"), &start_path, SIZE_MAX / 2,
-                         &start) ||
-        !txe_spec_number(txe_spec_get(spec, "stop"), &stop_path, SIZE_MAX / 2, &stop))
-        return false;
-    step->start = (size_t)start;
-    step->stop = (size_t)stop;
-    return true;
-}
-
-static bool
-add_decoder(void *context, PyObject *spec, const char *type,
-            const struct txe_path *path)
-{
-    struct txe_decoder *decoder = context;
-    size_t which = 0;
-    while (which < TXE_LEN(decoder_types) &&
-           strcmp(type, decoder_types[which].type) != 0)
-        which++;
-    if (which == TXE_LEN(decoder_types))
-        return unsupported(path, type);
-    struct txe_decode_step *steps =
-        txe_realloc(decoder->steps, decoder->nsteps + 1, sizeof *steps);
-    if (steps == NULL)
-        return no_memory();
-    decoder->steps = steps;
-    struct txe_decode_step *step = &steps[decoder->nsteps++];
-    *step = (struct txe_decode_step){.kind = decoder_types[which].kind};
-    txe_prepend prepend;
-    bool good = true;
-    switch (step->kind) {
-    case TXE_DECODE_WORDPIECE:
-        return txe_spec_copy_field(spec, "prefix", path, &step->pattern,
-                                   &step->pattern_nbytes) &&
-               txe_spec_bool_field(spec, "cleanup", path, -1, &step->cleanup);
-    case TXE_DECODE_METASPACE:
-        good = check_replacement(spec, path) &&
-               read_prepend_scheme(spec, path, &prepend) &&
-               txe_spec_copy_field(spec, "replacement", path, &step->pattern,
-                                   &step->pattern_nbytes);
-        step->keep_first = good && prepend == TXE_PREPEND_NEVER;
-        break;
-    case TXE_DECODE_BPE:
-        good = txe_spec_copy_field(spec, "suffix", path, &step->pattern,
-                                   &step->pattern_nbytes);
-        break;
-    case TXE_DECODE_REPLACE:
-        good = copy_pattern(spec, path, &step->pattern, &step->pattern_nbytes) &&
-               txe_spec_copy_field(spec, "content", path, &step->content,
-                                   &step->content_nbytes);
-        break;
-    case TXE_DECODE_STRIP:
-        good = read_strip_decoder(spec, path, step);
-        break;
-    default:
-        return true;
-    }
-    if (good && step->pattern_nbytes == 0)
-        return txe_spec_fail(path, "an empty string cannot be looked for");
-    return good;
-}
+#include "python/spec_steps.h"
 
 /* ---- post-processor ---- */
 
@@ -490,7 +197,7 @@ add_post(void *context, PyObject *spec, const char *type, const struct txe_path 
                read_template(&post->single, spec, "single", tokens, path) &&
                read_template(&post->pair, spec, "pair", tokens, path);
     }
-    return unsupported(path, type);
+    return txe_spec_unsupported(path, type);
 }
 
 struct txe_post *
@@ -598,29 +305,25 @@ fail:
 struct txe_core *
 txe_spec_core(PyObject *spec)
 {
-    const struct txe_path normalizer = {"normalizer"};
-    const struct txe_path pre_tokenizer = {"pre_tokenizer"};
-    const struct txe_path decoder = {"decoder"};
-    const struct txe_path model = {"model"};
+    const struct txe_path path = {"model"};
     struct txe_core *core = txe_core_new();
     if (core == NULL) {
         PyErr_NoMemory();
         return NULL;
     }
-    struct txe_splitter *splitter = &core->splitter;
-    core->decoder.present = txe_spec_get(spec, "decoder") != NULL;
-    if (!txe_spec_each(txe_spec_get(spec, "normalizer"), &normalizer, "normalizers",
-                       add_normalizer, &core->normalizer) ||
-        !txe_spec_each(txe_spec_get(spec, "pre_tokenizer"), &pre_tokenizer,
-                       "pretokenizers", add_splitter, splitter) ||
-        !txe_spec_each(txe_spec_get(spec, "decoder"), &decoder, "decoders", add_decoder,
-                       &core->decoder))
+    PyObject *model = txe_spec_get(spec, "model");
+    if (!txe_spec_read_normalizer(&core->normalizer,
+                                  txe_spec_get(spec, "normalizer")) ||
+        !txe_spec_read_splitter(&core->splitter, txe_spec_get(spec, "pre_tokenizer")) ||
+        !txe_spec_read_decoder(&core->decoder, txe_spec_get(spec, "decoder")))
         goto fail;
-    bool byte_level =
-        splitter->nsteps != 0 &&
-        splitter->steps[splitter->nsteps - 1].kind == TXE_SPLIT_BYTE_LEVEL;
-    if (!txe_spec_read_model(&core->model, txe_spec_get(spec, "model"), &model,
-                             byte_level))
+    bool byte_level = txe_spec_ends_in_bytes(&core->splitter);
+    if (byte_level && !txe_spec_model_takes_bytes(model)) {
+        if (!txe_spec_write_bytes(&core->splitter))
+            goto fail;
+        byte_level = false;
+    }
+    if (!txe_spec_read_model(&core->model, model, &path, byte_level))
         goto fail;
     return core;
 

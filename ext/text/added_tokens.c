@@ -62,7 +62,7 @@ normalize_token(const struct txe_added *added, struct txe_added_token *token,
 
 static txe_status
 build_trie(struct txe_added *added, bool normalized, struct txe_trie *trie, bool *any,
-           struct txe_error *err)
+           int *only_byte, struct txe_error *err)
 {
     struct txe_trie_key *keys = txe_alloc(added->vocab.count, sizeof *keys);
     if (keys == NULL)
@@ -70,12 +70,16 @@ build_trie(struct txe_added *added, bool normalized, struct txe_trie *trie, bool
     size_t nkeys = 0;
     for (size_t i = 0; i < added->vocab.count; i++) {
         const struct txe_added_token *token = &added->tokens[i];
-        struct txe_trie_key key = {.value = (uint32_t)i};
-        key.bytes = txe_added_text(added, token, &key.nbytes);
-        if (token->normalized == normalized && key.nbytes != 0)
-            keys[nkeys++] = key;
+        size_t nbytes;
+        const char *bytes = txe_added_text(added, token, &nbytes);
+        if (token->normalized == normalized && nbytes != 0)
+            keys[nkeys++] = (struct txe_trie_key){bytes, (uint32_t)nbytes, (uint32_t)i};
     }
     *any = nkeys != 0;
+    *only_byte = nkeys != 0 ? (unsigned char)keys[0].bytes[0] : -1;
+    for (size_t i = 1; i < nkeys; i++)
+        if (keys[i].bytes[0] != keys[0].bytes[0])
+            *only_byte = -1;
     txe_status status = txe_trie_build(trie, keys, nkeys, err);
     free(keys);
     return status;
@@ -89,9 +93,10 @@ txe_added_finish(struct txe_added *added, const struct txe_normalizer *normalize
         if (added->tokens[i].normalized && normalizer->nsteps != 0 &&
             normalize_token(added, &added->tokens[i], normalizer, err) != TXE_OK)
             return err->status;
-    if (build_trie(added, false, &added->raw, &added->has_raw, err) != TXE_OK)
-        return err->status;
-    return build_trie(added, true, &added->normal, &added->has_normal, err);
+    TXE_TRY(
+        build_trie(added, false, &added->raw, &added->has_raw, &added->raw_byte, err));
+    return build_trie(added, true, &added->normal, &added->has_normal,
+                      &added->normal_byte, err);
 }
 
 struct txe_added *
@@ -218,16 +223,27 @@ match_at(const struct txe_added *added, const struct txe_trie *trie, const char 
          size_t nbytes, size_t at, size_t *end)
 {
     const struct txe_added_token *longest = NULL;
-    uint32_t node = trie->root[(unsigned char)text[at]];
-    while (node != 0) {
-        at++;
-        if (trie->nodes[node].value != TXE_TRIE_NONE) {
-            longest = &added->tokens[trie->nodes[node].value];
-            *end = at;
+    struct txe_trie_walk walk = txe_trie_begin(trie);
+    while (txe_trie_step(trie, &walk, text + at, nbytes - at))
+        if (walk.value != TXE_TRIE_NONE) {
+            longest = &added->tokens[walk.value];
+            *end = at + walk.nbytes;
         }
-        node = at < nbytes ? txe_trie_child(trie, node, (unsigned char)text[at]) : 0;
-    }
     return longest;
+}
+
+/* The first place from `at` on where a key may begin; nbytes if there is none. */
+static size_t
+next_candidate(const struct txe_trie *trie, int only_byte, const char *text,
+               size_t nbytes, size_t at)
+{
+    if (only_byte >= 0) {
+        const char *found = memchr(text + at, only_byte, nbytes - at);
+        return found != NULL ? (size_t)(found - text) : nbytes;
+    }
+    while (at < nbytes && !txe_trie_has_first(trie, (unsigned char)text[at]))
+        at++;
+    return at;
 }
 
 txe_status
@@ -240,7 +256,11 @@ txe_added_find(const struct txe_added *added, bool normalized, bool skip_special
     size_t done = 0;      /* end of the last segment */
     size_t space_end = 0; /* end of the white space that a token took last */
     segments->count = 0;
+    int only_byte = normalized ? added->normal_byte : added->raw_byte;
     for (size_t at = 0, next; any && at < nbytes; at = next) {
+        at = next_candidate(trie, only_byte, text, nbytes, at);
+        if (at == nbytes)
+            break;
         size_t end = at;
         const struct txe_added_token *token =
             match_at(added, trie, text, nbytes, at, &end);

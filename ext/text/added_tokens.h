@@ -32,6 +32,7 @@ struct txe_added {
     size_t capacity;
     struct txe_trie raw, normal; /* values are indices of tokens */
     bool has_raw, has_normal;
+    int raw_byte, normal_byte; /* that all keys begin with, -1: there are several */
 };
 
 /* An empty list with one reference; NULL when there is no memory. */

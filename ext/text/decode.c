@@ -5,6 +5,8 @@
 
 #include "base/common.h"
 #include "text/bpe.h"
+#include "text/pattern.h"
+#include "text/rewrite.h"
 #include "text/unicode.h"
 
 #define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
@@ -59,25 +61,47 @@ append_lossy(struct txe_strings *out, const char *bytes, size_t nbytes,
 
 /* ---- steps: each makes the strings of *out from those of *in ---- */
 
-/* Appends text with every occurrence of a string replaced. */
+/* Appends text with everything replaced that *matches, fresh, finds in it. */
+static txe_status
+append_changed(struct txe_strings *out, struct txe_matches *matches,
+               const char *content, size_t content_nbytes, struct txe_error *err)
+{
+    const char *text = matches->text;
+    size_t copied = 0;
+    for (;;) {
+        bool found;
+        TXE_TRY(txe_matches_next(matches, &found, err));
+        if (!found)
+            return txe_strings_append(out, text + copied, matches->nbytes - copied,
+                                      err);
+        TXE_TRY(txe_strings_append(out, text + copied, matches->start - copied, err));
+        TXE_TRY(txe_strings_append(out, content, content_nbytes, err));
+        copied = matches->end;
+    }
+}
+
+/* Appends text with every occurrence of a string replaced; an empty one occurs before
+ * every character and at the end. */
 static txe_status
 append_replaced(struct txe_strings *out, const char *text, size_t nbytes,
                 const char *pattern, size_t pattern_nbytes, const char *content,
                 size_t content_nbytes, struct txe_error *err)
 {
-    size_t copied = 0;
-    for (size_t at = 0; at + pattern_nbytes <= nbytes;) {
-        if (memcmp(text + at, pattern, pattern_nbytes) != 0) {
-            at++;
-            continue;
-        }
-        if (txe_strings_append(out, text + copied, at - copied, err) != TXE_OK ||
-            txe_strings_append(out, content, content_nbytes, err) != TXE_OK)
-            return err->status;
-        at += pattern_nbytes;
-        copied = at;
+    if (pattern_nbytes != 0) {
+        struct txe_matches matches = {
+            .literal = pattern,
+            .literal_nbytes = pattern_nbytes,
+            .text = text,
+            .nbytes = nbytes,
+        };
+        return append_changed(out, &matches, content, content_nbytes, err);
     }
-    return txe_strings_append(out, text + copied, nbytes - copied, err);
+    for (size_t at = 0, length; at < nbytes; at += length) {
+        length = txe_utf8_length(text[at]);
+        TXE_TRY(txe_strings_append(out, content, content_nbytes, err));
+        TXE_TRY(txe_strings_append(out, text + at, length, err));
+    }
+    return txe_strings_append(out, content, content_nbytes, err);
 }
 
 /* The bytes of byte-level tokens; a token with a character that stands for no byte is
@@ -116,24 +140,32 @@ static const char *const cleanup_rules[][2] = {
     {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
 };
 
-/* Applies the rules to the last string of *out, which has no end yet and begins at
+/* Replaces a string in the last string of *out, which has no end yet and begins at
  * `start`; `other` is scratch. */
+static txe_status
+change_last(struct txe_strings *out, size_t start, struct txe_strings *other,
+            const char *pattern, size_t pattern_nbytes, const char *content,
+            size_t content_nbytes, struct txe_error *err)
+{
+    size_t nbytes = out->nbytes - start;
+    if (nbytes < pattern_nbytes)
+        return TXE_OK;
+    other->nbytes = 0;
+    TXE_TRY(append_replaced(other, out->bytes + start, nbytes, pattern, pattern_nbytes,
+                            content, content_nbytes, err));
+    out->nbytes = start;
+    return txe_strings_append(out, other->bytes, other->nbytes, err);
+}
+
+/* Applies the rules to the last string of *out, in the same way. */
 static txe_status
 clean_up(struct txe_strings *out, size_t start, struct txe_strings *other,
          struct txe_error *err)
 {
     for (size_t i = 0; i < TXE_LEN(cleanup_rules); i++) {
         const char *pattern = cleanup_rules[i][0], *content = cleanup_rules[i][1];
-        size_t nbytes = out->nbytes - start;
-        if (nbytes < strlen(pattern))
-            continue;
-        other->nbytes = 0;
-        if (append_replaced(other, out->bytes + start, nbytes, pattern, strlen(pattern),
-                            content, strlen(content), err) != TXE_OK)
-            return err->status;
-        out->nbytes = start;
-        if (txe_strings_append(out, other->bytes, other->nbytes, err) != TXE_OK)
-            return err->status;
+        TXE_TRY(change_last(out, start, other, pattern, strlen(pattern), content,
+                            strlen(content), err));
     }
     return TXE_OK;
 }
@@ -165,27 +197,83 @@ wordpiece(const struct txe_decode_step *step, const struct txe_strings *in,
     return status;
 }
 
-/* Steps that replace a string in every token. */
+/* A string becomes a space in every token but the first or the last, there nothing. */
+static txe_status
+blank(const struct txe_decode_step *step, const struct txe_strings *in,
+      struct txe_strings *out, struct txe_error *err)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        size_t nbytes;
+        const char *token = txe_strings_at(in, i, &nbytes);
+        bool space = step->kind == TXE_DECODE_METASPACE ? i > 0 || step->keep_first
+                                                        : i + 1 < in->count;
+        TXE_TRY(append_replaced(out, token, nbytes, step->pattern, step->pattern_nbytes,
+                                " ", space, err));
+        TXE_TRY(txe_strings_end(out, err));
+    }
+    return TXE_OK;
+}
+
 static txe_status
 replace(const struct txe_decode_step *step, const struct txe_strings *in,
         struct txe_strings *out, struct txe_error *err)
 {
-    for (size_t i = 0; i < in->count; i++) {
-        const char *content = step->content;
-        size_t nbytes, content_nbytes = step->content_nbytes;
-        const char *token = txe_strings_at(in, i, &nbytes);
-        if (step->kind != TXE_DECODE_REPLACE) {
-            bool blank = step->kind == TXE_DECODE_METASPACE ? i > 0 || step->keep_first
-                                                            : i + 1 < in->count;
-            content = " ";
-            content_nbytes = blank;
-        }
-        if (append_replaced(out, token, nbytes, step->pattern, step->pattern_nbytes,
-                            content, content_nbytes, err) != TXE_OK ||
-            txe_strings_end(out, err) != TXE_OK)
-            return err->status;
+    struct txe_regex_work *work = NULL;
+    if (step->regex != NULL && (work = txe_regex_work_new(in->nbytes)) == NULL)
+        return txe_fail_nomem(err, in->nbytes);
+    txe_status status = TXE_OK;
+    for (size_t i = 0; i < in->count && status == TXE_OK; i++) {
+        struct txe_matches matches = {
+            .literal = step->pattern,
+            .literal_nbytes = step->pattern_nbytes,
+            .regex = step->regex,
+            .work = work,
+        };
+        matches.text = txe_strings_at(in, i, &matches.nbytes);
+        if (matches.nbytes != 0) /* an empty token stays empty, whatever matches it */
+            status =
+                append_changed(out, &matches, step->content, step->content_nbytes, err);
+        if (status == TXE_OK)
+            status = txe_strings_end(out, err);
     }
-    return TXE_OK;
+    txe_regex_work_free(work);
+    return status;
+}
+
+static bool
+repeats(const struct txe_strings *in, size_t index)
+{
+    if (index == 0)
+        return false;
+    size_t nbytes, before;
+    const char *token = txe_strings_at(in, index, &nbytes);
+    const char *last = txe_strings_at(in, index - 1, &before);
+    return nbytes == before && memcmp(token, last, nbytes) == 0;
+}
+
+static txe_status
+ctc(const struct txe_decode_step *step, const struct txe_strings *in,
+    struct txe_strings *out, struct txe_error *err)
+{
+    struct txe_strings other = {0};
+    txe_status status = TXE_OK;
+    for (size_t i = 0; i < in->count && status == TXE_OK; i++) {
+        size_t nbytes, start = out->nbytes;
+        const char *token = txe_strings_at(in, i, &nbytes);
+        if (repeats(in, i))
+            continue;
+        status = append_replaced(out, token, nbytes, step->pattern,
+                                 step->pattern_nbytes, "", 0, err);
+        if (status == TXE_OK && step->cleanup)
+            status = clean_up(out, start, &other, err);
+        if (status == TXE_OK && step->cleanup)
+            status = change_last(out, start, &other, step->content,
+                                 step->content_nbytes, " ", 1, err);
+        if (status == TXE_OK && out->nbytes != start)
+            status = txe_strings_end(out, err);
+    }
+    txe_strings_free(&other);
+    return status;
 }
 
 static txe_status
@@ -280,8 +368,11 @@ apply(const struct txe_decode_step *step, const struct txe_strings *in,
         return wordpiece(step, in, out, err);
     case TXE_DECODE_METASPACE:
     case TXE_DECODE_BPE:
+        return blank(step, in, out, err);
     case TXE_DECODE_REPLACE:
         return replace(step, in, out, err);
+    case TXE_DECODE_CTC:
+        return ctc(step, in, out, err);
     case TXE_DECODE_STRIP:
         return strip(step, in, out, err);
     case TXE_DECODE_BYTE_FALLBACK:
@@ -333,6 +424,7 @@ txe_decoder_free(struct txe_decoder *decoder)
     for (size_t i = 0; i < decoder->nsteps; i++) {
         free(decoder->steps[i].pattern);
         free(decoder->steps[i].content);
+        txe_regex_free(decoder->steps[i].regex);
     }
     free(decoder->steps);
     *decoder = (struct txe_decoder){0};

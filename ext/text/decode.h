@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text/regex.h"
 #include "text/strings.h"
 
 typedef enum {
@@ -13,20 +14,23 @@ typedef enum {
     TXE_DECODE_WORDPIECE,  /* a space before what does not have the prefix `pattern` */
     TXE_DECODE_METASPACE,  /* `pattern` becomes a space, in the first token nothing */
     TXE_DECODE_BPE,     /* the suffix `pattern` becomes a space, at the end nothing */
-    TXE_DECODE_REPLACE, /* every `pattern` becomes `content` */
+    TXE_DECODE_REPLACE, /* everything that `pattern` matches becomes `content` */
     TXE_DECODE_STRIP,   /* up to `start` and `stop` times `pattern` off the ends */
     TXE_DECODE_FUSE,    /* all tokens in one */
     TXE_DECODE_BYTE_FALLBACK, /* <0x41> becomes the byte */
+    TXE_DECODE_CTC, /* repeated tokens once, `pattern` becomes nothing; with cleanup
+                       `content` becomes a space; empty tokens dropped */
 } txe_decode_kind;
 
 struct txe_decode_step {
     txe_decode_kind kind;
-    char *pattern,
-        *content; /* owned, UTF-8; NULL where not used; pattern is not empty */
+    char *pattern, *content; /* owned, UTF-8; NULL where not used */
     size_t pattern_nbytes, content_nbytes;
-    bool cleanup;       /* WORDPIECE: take out spaces before punctuation */
-    bool keep_first;    /* METASPACE: in the first token too it becomes a space */
-    size_t start, stop; /* STRIP */
+    struct txe_regex *regex; /* REPLACE: owned: `pattern` compiled, or NULL where it is
+                                a literal, which is not empty then */
+    bool cleanup;            /* WORDPIECE, CTC: take out spaces before punctuation */
+    bool keep_first;         /* METASPACE: in the first token too it becomes a space */
+    size_t start, stop;      /* STRIP: `pattern` is one character */
 };
 
 /* A sequence of steps.  Immutable once built; safe from many threads. */
@@ -38,7 +42,7 @@ struct txe_decoder {
 void txe_decoder_free(struct txe_decoder *decoder);
 
 /* Decodes *tokens, whose strings are used up; their text is then tokens->bytes[0,
- * tokens->nbytes), valid UTF-8.  TXE_ENOMEM only. */
+ * tokens->nbytes), valid UTF-8.  TXE_ENOMEM, or TXE_EVALUE where a regex gives up. */
 txe_status txe_decode(const struct txe_decoder *decoder, struct txe_strings *tokens,
                       struct txe_error *err);
 

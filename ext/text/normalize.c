@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/common.h"
+#include "text/pattern.h"
 #include "text/rewrite.h"
 #include "text/unicode.h"
 
@@ -48,14 +49,34 @@ is_no_combining_mark(uint32_t c)
     return c < 0x300 || !txe_is_combining_mark(c);
 }
 
-/* White space becomes ' '. */
+static bool
+is_no_nmt_control(uint32_t c)
+{
+    return !((c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) ||
+             c == 0x7F || c == 0x8F || c == 0x9F);
+}
+
+static bool
+is_bert_space(uint32_t c)
+{
+    return c <= ' ' || (c >= 0x80 && txe_is_whitespace(c));
+}
+
+static bool
+is_nmt_space(uint32_t c)
+{
+    return c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == 0x1680 ||
+           (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+           c == 0xFEFF || c == 0xFFFD;
+}
+
+/* What `is_space` says becomes ' '. */
 static void
-unify_spaces(struct txe_text *text)
+unify_spaces(struct txe_text *text, bool (*is_space)(uint32_t))
 {
     size_t kept = 0;
     for (size_t at = 0, length; at < text->nbytes; at += length) {
-        uint32_t c = txe_utf8_decode(text->bytes + at, &length);
-        bool space = c <= ' ' || (c >= 0x80 && txe_is_whitespace(c));
+        bool space = is_space(txe_utf8_decode(text->bytes + at, &length));
         size_t left = space ? 1 : length;
         if (space)
             text->bytes[kept] = ' ';
@@ -163,7 +184,7 @@ bert(const struct txe_normalizer_step *step, struct txe_text *text,
     txe_status status = TXE_OK;
     if (step->clean_text) {
         filter(text, is_no_control);
-        unify_spaces(text);
+        unify_spaces(text, is_bert_space);
     }
     if (step->handle_chinese_chars)
         status = space_cjk(text, err);
@@ -195,61 +216,67 @@ prepend(struct txe_text *text, const char *content, size_t nbytes,
     return status;
 }
 
-/* Length of the longest proper border of every prefix of the pattern (Knuth, Morris and
- * Pratt), so that no pattern makes the search below take more than linear time. */
-static void
-find_borders(size_t *borders, const char *pattern, size_t nbytes)
-{
-    size_t border = 0;
-    borders[0] = 0;
-    for (size_t i = 1; i < nbytes; i++) {
-        while (border != 0 && pattern[i] != pattern[border])
-            border = borders[border - 1];
-        border += pattern[i] == pattern[border];
-        borders[i] = border;
-    }
-}
-
+/* The copy that replace() makes, once there is something to replace. */
 static txe_status
-replace(struct txe_text *text, const struct txe_normalizer_step *step,
-        struct txe_error *err)
+replace_all(struct txe_text *text, const struct txe_normalizer_step *step,
+            struct txe_matches *matches, struct txe_error *err)
 {
-    const char *pattern = step->pattern;
-    size_t npattern = step->pattern_nbytes;
-    /* Most texts lack even the pattern's first byte. */
-    if (npattern == 0 || npattern > text->nbytes ||
-        memchr(text->bytes, pattern[0], text->nbytes) == NULL)
-        return TXE_OK;
-    size_t few[32];
-    size_t *borders =
-        npattern <= TXE_LEN(few) ? few : txe_alloc(npattern, sizeof *borders);
-    if (borders == NULL)
-        return txe_fail_nomem(err, (unsigned long long)npattern * sizeof *borders);
-    find_borders(borders, pattern, npattern);
-
     struct txe_rewrite rewrite;
+    bool found = true;
     txe_status status = txe_rewrite_init(&rewrite, text, err);
-    size_t matched = 0;
-    for (size_t i = 0; i < text->nbytes && status == TXE_OK; i++) {
-        while (matched != 0 && text->bytes[i] != pattern[matched])
-            matched = borders[matched - 1];
-        matched += text->bytes[i] == pattern[matched];
-        if (matched < npattern)
-            continue;
-        matched = 0;
-        status = txe_rewrite_copy(&rewrite, i + 1 - npattern - rewrite.at, err);
+    while (found && status == TXE_OK) {
+        status = txe_rewrite_copy(&rewrite, matches->start - rewrite.at, err);
         if (status == TXE_OK)
             status = txe_rewrite_insert(&rewrite, step->content, step->content_nbytes,
-                                        i, err);
-        rewrite.at = i + 1;
+                                        matches->end - 1, err);
+        rewrite.at = matches->end;
+        if (status == TXE_OK)
+            status = txe_matches_next(matches, &found, err);
     }
     if (status == TXE_OK)
         status = txe_rewrite_copy(&rewrite, text->nbytes - rewrite.at, err);
     if (status == TXE_OK)
         txe_rewrite_finish(&rewrite, text);
     txe_rewrite_free(&rewrite);
-    if (borders != few)
-        free(borders);
+    return status;
+}
+
+static txe_status
+replace(struct txe_text *text, const struct txe_normalizer_step *step,
+        struct txe_error *err)
+{
+    if (text->nbytes == 0)
+        return TXE_OK;
+    struct txe_matches matches = {
+        .literal = step->pattern,
+        .literal_nbytes = step->pattern_nbytes,
+        .regex = step->regex,
+        .text = text->bytes,
+        .nbytes = text->nbytes,
+    };
+    if (step->regex != NULL) {
+        matches.work = txe_regex_work_new(text->nbytes);
+        if (matches.work == NULL)
+            return txe_fail_nomem(err, text->nbytes);
+    }
+    bool found;
+    txe_status status = txe_matches_next(&matches, &found, err);
+    if (status == TXE_OK && found)
+        status = replace_all(text, step, &matches, err);
+    txe_regex_work_free(matches.work);
+    return status;
+}
+
+static txe_status
+byte_chars(struct txe_text *text, struct txe_error *err)
+{
+    struct txe_rewrite rewrite;
+    txe_status status = txe_rewrite_init(&rewrite, text, err);
+    if (status == TXE_OK)
+        status = txe_rewrite_byte_chars(&rewrite, text->nbytes, err);
+    if (status == TXE_OK)
+        txe_rewrite_finish(&rewrite, text);
+    txe_rewrite_free(&rewrite);
     return status;
 }
 
@@ -282,6 +309,12 @@ apply(const struct txe_normalizer_step *step, struct txe_text *text,
         return prepend(text, step->content, step->content_nbytes, err);
     case TXE_NORM_PRECOMPILED:
         return txe_text_precompiled(text, step->charsmap, err);
+    case TXE_NORM_NMT:
+        filter(text, is_no_nmt_control);
+        unify_spaces(text, is_nmt_space);
+        return TXE_OK;
+    case TXE_NORM_BYTE_CHARS:
+        return byte_chars(text, err);
     }
     return TXE_OK;
 }
@@ -304,6 +337,7 @@ txe_normalizer_free(struct txe_normalizer *normalizer)
     for (size_t i = 0; i < normalizer->nsteps; i++) {
         free(normalizer->steps[i].pattern);
         free(normalizer->steps[i].content);
+        txe_regex_free(normalizer->steps[i].regex);
         txe_charsmap_free(normalizer->steps[i].charsmap);
     }
     free(normalizer->steps);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "text/regex.h"
 
 struct txe_span {
     uint32_t start, end; /* byte offsets into the original text, end exclusive */
@@ -47,9 +48,11 @@ typedef enum {
     TXE_NORM_LOWERCASE,
     TXE_NORM_STRIP_ACCENTS, /* drop combining marks */
     TXE_NORM_STRIP,         /* white space at the ends: flags left, right */
-    TXE_NORM_REPLACE,       /* every `pattern` becomes `content` (literal strings) */
+    TXE_NORM_REPLACE,       /* everything that `pattern` matches becomes `content` */
     TXE_NORM_PREPEND,       /* `content` in front, when the text is not empty */
     TXE_NORM_PRECOMPILED,   /* SentencePiece's compiled character map */
+    TXE_NORM_NMT,           /* controls dropped, odd white space becomes ' ' */
+    TXE_NORM_BYTE_CHARS,    /* each byte becomes its byte-level character */
 } txe_normalizer_kind;
 
 struct txe_charsmap; /* a parsed precompiled_charsmap: charsmap.c */
@@ -58,9 +61,10 @@ struct txe_normalizer_step {
     txe_normalizer_kind kind;
     bool clean_text, handle_chinese_chars, strip_accents, lowercase; /* BERT */
     bool left, right;                                                /* STRIP */
-    char *pattern, *content; /* owned, UTF-8, not NULL where the kind uses them; an
-                                empty pattern matches nothing */
+    char *pattern, *content; /* owned, UTF-8, not NULL where the kind uses them */
     size_t pattern_nbytes, content_nbytes;
+    struct txe_regex *regex;       /* owned: `pattern` compiled, or NULL where it is a
+                                      literal,       which is not empty then */
     struct txe_charsmap *charsmap; /* owned */
 };
 
@@ -70,8 +74,8 @@ struct txe_normalizer {
     size_t nsteps;
 };
 
-/* Applies every step to *text in place.  TXE_ENOMEM only; *text is then unspecified but
- * may still be freed. */
+/* Applies every step to *text in place.  TXE_ENOMEM, or TXE_EVALUE where a regex gives
+ * up on the text; *text is then unspecified but may still be freed. */
 txe_status txe_normalize(const struct txe_normalizer *normalizer, struct txe_text *text,
                          struct txe_error *err);
 

@@ -50,6 +50,18 @@ txe_truncate_check(const struct txe_post *post,
                     options->max_length - nspecial);
 }
 
+size_t
+txe_truncate_limit(const struct txe_post *post,
+                   const struct txe_truncate_options *options)
+{
+    size_t nspecial = options->add_special_tokens ? post->single.nspecial : 0;
+    bool cuts = options->strategy == TXE_TRUNCATE_LONGEST_FIRST ||
+                options->strategy == TXE_TRUNCATE_ONLY_FIRST;
+    if (!cuts || options->left || options->overflow || options->max_length < nspecial)
+        return SIZE_MAX;
+    return TXE_MAX(options->max_length - nspecial, 1); /* of none, one shows it */
+}
+
 /* What two texts of n1 and n2 tokens keep of `room`: as if one token after the other
  * had been taken from the longer, which in the end leaves both half. */
 static void
@@ -186,11 +198,11 @@ txe_rows_free(struct txe_rows *rows)
 }
 
 static bool
-resize(int64_t **array, bool wanted, size_t capacity, size_t width)
+resize(int32_t **array, bool wanted, size_t capacity, size_t width)
 {
     if (!wanted)
         return true;
-    int64_t *bigger = txe_realloc(*array, capacity, width * sizeof **array);
+    int32_t *bigger = txe_realloc(*array, capacity, width * sizeof **array);
     if (bigger == NULL)
         return false;
     *array = bigger;
@@ -218,8 +230,10 @@ reserve(struct txe_rows *rows, size_t extra, struct txe_error *err)
         if (ends == NULL)
             return txe_fail_nomem(err, capacity * sizeof *ends);
         rows->ends = ends;
-        if (!resize(&rows->samples, true, capacity, 1))
-            return txe_fail_nomem(err, capacity * sizeof *rows->samples);
+        size_t *samples = txe_realloc(rows->samples, capacity, sizeof *samples);
+        if (samples == NULL)
+            return txe_fail_nomem(err, capacity * sizeof *samples);
+        rows->samples = samples;
         rows->rows_capacity = capacity;
     }
     return TXE_OK;
@@ -268,29 +282,29 @@ trimmed(const struct txe_post *post, const struct txe_tokens *tokens, size_t at,
 
 static void
 put_part(struct txe_rows *rows, const struct txe_post *post,
-         const struct txe_tokens *tokens, struct part part, int64_t type_id,
-         int64_t sequence)
+         const struct txe_tokens *tokens, struct part part, int32_t type_id,
+         int32_t sequence)
 {
     size_t first = rows->count;
     size_t n = part.end - part.start;
     rows->count += n;
-    for (size_t i = 0; i < n; i++)
-        rows->ids[first + i] = tokens->ids[part.start + i];
+    if (n != 0)
+        memcpy(rows->ids + first, tokens->ids + part.start, n * sizeof *rows->ids);
     for (size_t i = 0; rows->with_type_ids && i < n; i++)
         rows->type_ids[first + i] = type_id;
     if (rows->with_special && n != 0)
         memset(rows->special + first, 0, n * sizeof *rows->special);
     for (size_t i = 0; rows->with_offsets && i < n; i++) {
         struct txe_span span = trimmed(post, tokens, part.start + i, i == 0);
-        rows->offsets[2 * (first + i)] = span.start;
-        rows->offsets[2 * (first + i) + 1] = span.end;
+        rows->offsets[2 * (first + i)] = (int32_t)span.start;
+        rows->offsets[2 * (first + i) + 1] = (int32_t)span.end;
     }
     for (size_t i = 0; rows->with_words && i < n; i++)
-        rows->words[first + i] = tokens->words[part.start + i];
+        rows->words[first + i] = (int32_t)tokens->words[part.start + i];
     for (size_t i = 0; rows->with_sequences && i < n; i++)
         rows->sequences[first + i] = sequence;
     for (size_t i = 0; rows->with_values && i < n; i++)
-        rows->own[first + i] = tokens->values[part.start + i];
+        rows->own[first + i] = (int32_t)tokens->values[part.start + i];
 }
 
 /* Everything that stays the same for the rows of one text or pair. */
@@ -300,14 +314,14 @@ struct job {
     bool add_special_tokens, zero_overflow_types;
     struct parts parts[2]; /* of a and b */
     bool is_pair;
-    int64_t sample;
+    size_t sample;
 };
 
 /* What the reference calls the sequence of each text's tokens.  Without a
  * post-processor only the kept part of a text in a pair knows which it is: alone, the
  * first leaves the other nameless, and the second is forgotten. */
 static void
-find_sequences(const struct job *job, const size_t index[2], int64_t sequences[2])
+find_sequences(const struct job *job, const size_t index[2], int32_t sequences[2])
 {
     sequences[0] = 0;
     sequences[1] = 1;
@@ -330,7 +344,7 @@ put_row(struct txe_rows *rows, const struct job *job, size_t index_a, size_t ind
     size_t length = (part[0].end - part[0].start) + (part[1].end - part[1].start);
     if (reserve(rows, length + job->template->npieces, err) != TXE_OK)
         return err->status;
-    int64_t sequences[2];
+    int32_t sequences[2];
     find_sequences(job, index, sequences);
     for (size_t i = 0; i < job->template->npieces; i++) {
         const struct txe_piece *piece = &job->template->pieces[i];
@@ -341,9 +355,9 @@ put_row(struct txe_rows *rows, const struct job *job, size_t index_a, size_t ind
         }
         size_t which = piece->kind == TXE_PIECE_B;
         /* The template's types are given to what is kept only. */
-        int64_t type_id = index[which] == 0          ? (int64_t)piece->type_id
+        int32_t type_id = index[which] == 0          ? piece->type_id
                           : job->zero_overflow_types ? 0
-                                                     : (int64_t)which;
+                                                     : (int32_t)which;
         put_part(rows, job->post, job->parts[which].tokens, part[which], type_id,
                  sequences[which]);
     }
@@ -380,7 +394,7 @@ put_overflow(struct txe_rows *rows, const struct job *job, struct txe_error *err
 txe_status
 txe_post_process(const struct txe_post *post,
                  const struct txe_truncate_options *options, const struct txe_tokens *a,
-                 const struct txe_tokens *b, int64_t sample, struct txe_rows *rows,
+                 const struct txe_tokens *b, size_t sample, struct txe_rows *rows,
                  struct txe_error *err)
 {
     struct job job = {

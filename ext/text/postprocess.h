@@ -12,8 +12,8 @@ typedef enum { TXE_PIECE_A, TXE_PIECE_B, TXE_PIECE_SPECIAL } txe_piece_kind;
 /* One element of a template: the tokens of a text, or a special token. */
 struct txe_piece {
     txe_piece_kind kind;
-    uint32_t type_id;
-    uint32_t id; /* SPECIAL */
+    int32_t type_id;
+    int32_t id; /* SPECIAL */
 };
 
 #define TXE_MAX_PIECES 32
@@ -68,13 +68,19 @@ txe_status txe_truncate_check(const struct txe_post *post,
                               const struct txe_truncate_options *options,
                               struct txe_error *err);
 
+/* Tokens of a single text of which truncation keeps none but the first so many, so that
+ * the others need not be found; SIZE_MAX where all are needed. */
+size_t txe_truncate_limit(const struct txe_post *post,
+                          const struct txe_truncate_options *options);
+
 /* Rows of encoded tokens, end to end.  The arrays but ids are NULL while not wanted. */
 struct txe_rows {
-    int64_t *ids, *type_ids, *special, *offsets, *words, *sequences;
-    int64_t *own; /* number from 1 on in `values` of a token's own string, or 0 */
+    int32_t *ids, *type_ids, *special, *offsets;
+    int32_t *words, *sequences; /* -1 at special tokens */
+    int32_t *own; /* number from 1 on in `values` of a token's own string, or 0 */
     size_t count, capacity; /* tokens; offsets has two elements for each */
     size_t *ends;           /* [nrows] end of each row in the arrays above */
-    int64_t *samples;       /* [nrows] whose row it is */
+    size_t *samples;        /* [nrows] whose row it is */
     size_t nrows, rows_capacity;
     /* Strings that differ from the vocabulary's: an unknown piece of text, an added
      * token with the white space it took in. */
@@ -91,7 +97,7 @@ void txe_rows_free(struct txe_rows *rows);
 txe_status txe_post_process(const struct txe_post *post,
                             const struct txe_truncate_options *options,
                             const struct txe_tokens *a, const struct txe_tokens *b,
-                            int64_t sample, struct txe_rows *rows,
+                            size_t sample, struct txe_rows *rows,
                             struct txe_error *err);
 
 #endif

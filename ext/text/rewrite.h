@@ -29,10 +29,13 @@ void txe_rewrite_skip(struct txe_rewrite *rewrite, size_t nchars);
 /* Writes the next `nbytes` of `from` (whole characters) unchanged. */
 txe_status txe_rewrite_copy(struct txe_rewrite *rewrite, size_t nbytes,
                             struct txe_error *err);
-/* Writes bytes[0, nbytes) all standing for what byte `like` of `from` stands for; does
- * not move on. */
+/* Writes bytes[0, nbytes) all standing for what byte `like` of `from` stands for, or
+ * for nothing at its very beginning where that is SIZE_MAX; does not move on. */
 txe_status txe_rewrite_insert(struct txe_rewrite *rewrite, const char *bytes,
                               size_t nbytes, size_t like, struct txe_error *err);
+/* Writes the byte-level character of every byte of `from` up to `end`. */
+txe_status txe_rewrite_byte_chars(struct txe_rewrite *rewrite, size_t end,
+                                  struct txe_error *err);
 /* Puts the copy in the place of *text, which is what `from` points to. */
 void txe_rewrite_finish(struct txe_rewrite *rewrite, struct txe_text *text);
 /* Drops the copy; harmless after txe_rewrite_finish. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/common.h"
+#include "text/bpe.h"
 #include "text/unicode.h"
 
 txe_status
@@ -186,10 +187,26 @@ txe_rewrite_insert(struct txe_rewrite *rewrite, const char *bytes, size_t nbytes
         return status;
     memcpy(to->bytes + to->nbytes, bytes, nbytes);
     if (to->spans != NULL) {
-        struct txe_span span = span_at(rewrite->from, like);
+        struct txe_span span = span_at(rewrite->from, like != SIZE_MAX ? like : 0);
+        if (like == SIZE_MAX)
+            span.end = span.start;
         for (size_t i = 0; i < nbytes; i++)
             to->spans[to->nbytes + i] = span;
     }
     to->nbytes += nbytes;
+    return TXE_OK;
+}
+
+txe_status
+txe_rewrite_byte_chars(struct txe_rewrite *rewrite, size_t end, struct txe_error *err)
+{
+    const struct txe_text *from = rewrite->from;
+    while (rewrite->at < end) {
+        const char *bytes = from->bytes + rewrite->at;
+        size_t length = txe_utf8_length(bytes[0]);
+        for (size_t i = 0; i < length; i++)
+            TXE_TRY(txe_rewrite_put(rewrite, txe_byte_to_char((uint8_t)bytes[i]),
+                                    i != 0, err));
+    }
     return TXE_OK;
 }

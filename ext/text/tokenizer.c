@@ -32,9 +32,43 @@ txe_core_release(struct txe_core *core)
         atomic_fetch_sub_explicit(&core->nrefs, 1, memory_order_acq_rel) != 1)
         return;
     txe_normalizer_free(&core->normalizer);
+    txe_splitter_free(&core->splitter);
     txe_model_free(&core->model);
     txe_decoder_free(&core->decoder);
     free(core);
+}
+
+txe_status
+txe_tokenizer_init(struct txe_tokenizer *tokenizer, struct txe_core *core,
+                   struct txe_added *added, struct txe_post *post,
+                   const struct txe_word_loops *loops, struct txe_error *err)
+{
+    tokenizer->core = core;
+    tokenizer->added = added;
+    tokenizer->post = post;
+    for (size_t i = 0; i < TXE_IDLE_WORKSPACES; i++)
+        atomic_init(&tokenizer->idle[i], NULL);
+    txe_status status = txe_chunker_init(&tokenizer->chunker, &core->normalizer,
+                                         &core->splitter, added, err);
+    tokenizer->loops = loops;
+    if (status != TXE_OK)
+        txe_tokenizer_clear(tokenizer);
+    return status;
+}
+
+static void
+free_workspace(struct txe_workspace *workspace)
+{
+    txe_text_free(&workspace->text);
+    txe_text_free(&workspace->piece);
+    txe_segments_free(&workspace->raw);
+    txe_segments_free(&workspace->normal);
+    txe_words_free(&workspace->words);
+    for (size_t i = 0; i < 2; i++)
+        txe_tokens_free(&workspace->tokens[i]);
+    free(workspace->scratch.memory);
+    txe_word_cache_free(&workspace->cache);
+    free(workspace);
 }
 
 void
@@ -43,7 +77,14 @@ txe_tokenizer_clear(struct txe_tokenizer *tokenizer)
     txe_core_release(tokenizer->core);
     txe_added_release(tokenizer->added);
     txe_post_release(tokenizer->post);
-    memset(tokenizer, 0, sizeof *tokenizer);
+    tokenizer->core = NULL;
+    tokenizer->added = NULL;
+    tokenizer->post = NULL;
+    for (size_t i = 0; i < TXE_IDLE_WORKSPACES; i++) {
+        struct txe_workspace *idle = atomic_exchange(&tokenizer->idle[i], NULL);
+        if (idle != NULL)
+            free_workspace(idle);
+    }
 }
 
 const char *
@@ -127,6 +168,7 @@ struct job {
     struct cursor cursors[2]; /* of starts and of ends, which may overlap */
     size_t word;              /* number of the next word */
     bool fixed_word; /* the text is itself a word: all tokens have its number */
+    size_t limit;    /* of so many tokens the rest is not needed */
     struct txe_strings *values; /* where tokens' own strings go */
     struct txe_error *err;
 };
@@ -308,6 +350,114 @@ encode_between(struct job *job, struct txe_str text, size_t start)
     return TXE_OK;
 }
 
+/* ---- ids alone, chunk by chunk ---- */
+
+/* The ids of one chunk, not in the cache's buckets. */
+static txe_status
+encode_chunk(struct job *job, struct txe_str chunk)
+{
+    const struct txe_tokenizer *tokenizer = job->tokenizer;
+    struct txe_word_cache *cache = &job->workspace->cache;
+    struct txe_tokens *tokens = job->tokens;
+    size_t before = tokens->count, count;
+    const uint32_t *ids =
+        txe_word_cache_find_long(cache, chunk.bytes, chunk.nbytes, &count);
+    if (ids != NULL) {
+        if (!txe_tokens_reserve(tokens, count))
+            return txe_fail_nomem(job->err, tokens->capacity);
+        memcpy(tokens->ids + before, ids, count * sizeof *ids);
+        tokens->count += count;
+        return TXE_OK;
+    }
+    if (tokenizer->chunker.kind == TXE_CHUNKS_PATTERN)
+        TXE_TRY(txe_model_encode(&tokenizer->core->model, chunk.bytes, chunk.nbytes,
+                                 tokens, &job->workspace->scratch, job->err));
+    else
+        TXE_TRY(encode_between(job, chunk, 0));
+    txe_word_cache_put(cache, chunk.bytes, chunk.nbytes, tokens->ids + before,
+                       tokens->count - before);
+    return TXE_OK;
+}
+
+static txe_status
+encode_chunks(struct job *job, struct txe_str text)
+{
+    const struct txe_word_loops *loops = job->tokenizer->loops;
+    const struct txe_chunker *chunker = &job->tokenizer->chunker;
+    struct txe_word_cache *cache = &job->workspace->cache;
+    struct txe_tokens *tokens = job->tokens;
+    struct txe_chunk_list list;
+    if (!txe_word_cache_prepare(cache, loops->hash))
+        return txe_fail_nomem(job->err, sizeof *cache->buckets);
+    for (size_t at = 0; at < text.nbytes && tokens->count < job->limit;) {
+        at = loops->list_chunks(chunker, text.bytes, text.nbytes, at, &list);
+        loops->hash_chunks(cache, text.bytes, text.nbytes, &list);
+        for (size_t i = 0;; i++) {
+            if (!txe_tokens_reserve(tokens, (list.count - i) * TXE_SHORT_IDS))
+                return txe_fail_nomem(job->err, tokens->capacity);
+            uint32_t *out = tokens->ids + tokens->count;
+            i = loops->find_chunks(cache, &list, i, &out);
+            tokens->count = (size_t)(out - tokens->ids);
+            if (i == list.count)
+                break;
+            const struct txe_word_bucket *buckets = cache->buckets;
+            size_t nbytes = list.ends[i] - list.starts[i];
+            struct txe_str chunk = {text.bytes + list.starts[i], nbytes};
+            if (nbytes == TXE_KEY_LENGTHS)
+                chunk.nbytes = txe_chunk_nbytes(chunker, chunk.bytes,
+                                                text.nbytes - list.starts[i]);
+            TXE_TRY(encode_chunk(job, chunk));
+            if (cache->buckets != buckets) /* it grew: the words are elsewhere */
+                loops->hash_chunks(cache, text.bytes, text.nbytes, &list);
+        }
+    }
+    return TXE_OK;
+}
+
+/* encode_chunks for a text in front of which a space belongs, unless it has one. */
+static txe_status
+encode_spaced(struct job *job, struct txe_str text)
+{
+    if (!job->tokenizer->chunker.adds_space || text.bytes[0] == ' ')
+        return encode_chunks(job, text);
+    struct txe_text *spaced = &job->workspace->text;
+    TXE_TRY(txe_text_reserve(spaced, text.nbytes + 1, job->err));
+    spaced->bytes[0] = ' ';
+    memcpy(spaced->bytes + 1, text.bytes, text.nbytes);
+    return encode_chunks(job, (struct txe_str){spaced->bytes, text.nbytes + 1});
+}
+
+/* encode_between for ids alone. */
+static txe_status
+encode_ids(struct job *job, struct txe_str text)
+{
+    const struct txe_tokenizer *tokenizer = job->tokenizer;
+    const struct txe_added *added = tokenizer->added;
+    if (tokenizer->chunker.kind != TXE_CHUNKS_PATTERN || !added->has_normal)
+        return encode_spaced(job, text);
+    struct txe_segments *segments = &job->workspace->normal;
+    TXE_TRY(txe_added_find(added, true, job->options->split_special_tokens, text.bytes,
+                           text.nbytes, segments, job->err));
+    for (size_t i = 0; i < segments->count; i++) {
+        struct txe_segment segment = segments->items[i];
+        struct txe_str slice = {text.bytes + segment.start,
+                                segment.end - segment.start};
+        if (segment.token == NULL)
+            TXE_TRY(encode_spaced(job, slice));
+        else if (!txe_tokens_push(job->tokens, segment.token->id, 0, 0))
+            return txe_fail_nomem(job->err, job->tokens->capacity);
+    }
+    return TXE_OK;
+}
+
+static bool
+goes_by_chunks(const struct job *job)
+{
+    const struct txe_chunker *chunker = &job->tokenizer->chunker;
+    return job->workspace->ids_only && chunker->kind != TXE_CHUNKS_NONE &&
+           !(chunker->finds_tokens && job->options->split_special_tokens);
+}
+
 static txe_status
 encode_text(struct job *job, struct txe_str text)
 {
@@ -316,6 +466,7 @@ encode_text(struct job *job, struct txe_str text)
                         "a text of %zu bytes is too long: at most %zu are possible",
                         text.nbytes, TXE_MAX_TEXT_NBYTES);
     struct txe_segments *segments = &job->workspace->raw;
+    const bool by_chunks = goes_by_chunks(job);
     job->cursors[0] = job->cursors[1] = (struct cursor){text, 0, 0};
     if (txe_added_find(job->tokenizer->added, false, job->options->split_special_tokens,
                        text.bytes, text.nbytes, segments, job->err) != TXE_OK)
@@ -325,11 +476,12 @@ encode_text(struct job *job, struct txe_str text)
         struct txe_str slice = {text.bytes + segment.start,
                                 segment.end - segment.start};
         struct txe_span origin = {(uint32_t)segment.start, (uint32_t)segment.end};
-        txe_status status = segment.token != NULL
-                                ? put_added_token(job, segment.token, slice, origin)
-                                : encode_between(job, slice, segment.start);
-        if (status != TXE_OK)
-            return status;
+        if (segment.token != NULL)
+            TXE_TRY(put_added_token(job, segment.token, slice, origin));
+        else if (by_chunks)
+            TXE_TRY(encode_ids(job, slice));
+        else
+            TXE_TRY(encode_between(job, slice, segment.start));
     }
     return TXE_OK;
 }
@@ -337,7 +489,7 @@ encode_text(struct job *job, struct txe_str text)
 static txe_status
 encode_input(const struct txe_tokenizer *tokenizer,
              const struct txe_encode_options *options, const struct txe_input *input,
-             struct txe_workspace *workspace, struct txe_tokens *tokens,
+             size_t limit, struct txe_workspace *workspace, struct txe_tokens *tokens,
              struct txe_strings *values, struct txe_error *err)
 {
     struct job job = {
@@ -346,6 +498,7 @@ encode_input(const struct txe_tokenizer *tokenizer,
         .workspace = workspace,
         .tokens = tokens,
         .fixed_word = options->pretokenized,
+        .limit = limit,
         .values = values,
         .err = err,
     };
@@ -370,15 +523,15 @@ prepends_first(const struct txe_splitter *splitter)
     return false;
 }
 
-/* The first call with a workspace decides what it has room for. */
-static txe_status
-prepare(struct txe_workspace *workspace, const struct txe_tokenizer *tokenizer,
-        const struct txe_rows *rows, struct txe_error *err)
+static struct txe_workspace *
+new_workspace(const struct txe_tokenizer *tokenizer, const struct txe_rows *rows)
 {
-    if (workspace->text.bytes != NULL)
-        return TXE_OK;
+    struct txe_workspace *workspace = txe_calloc(1, sizeof *workspace);
+    if (workspace == NULL)
+        return NULL;
     bool wanted = rows->with_offsets || rows->with_values;
     bool with_spans = wanted || prepends_first(&tokenizer->core->splitter);
+    workspace->ids_only = !wanted && !rows->with_words;
     for (size_t i = 0; i < 2; i++) {
         workspace->tokens[i].with_spans = wanted;
         workspace->tokens[i].with_values = rows->with_values;
@@ -386,40 +539,77 @@ prepare(struct txe_workspace *workspace, const struct txe_tokenizer *tokenizer,
         workspace->tokens[i].with_trims =
             rows->with_offsets && tokenizer->post->ntrims != 0;
     }
-    if (workspace->piece.bytes == NULL &&
-        txe_text_init(&workspace->piece, 64, with_spans, err) != TXE_OK)
-        return err->status;
-    return txe_text_init(&workspace->text, 256, with_spans, err);
+    struct txe_error err;
+    if (txe_text_init(&workspace->piece, 64, with_spans, &err) != TXE_OK ||
+        txe_text_init(&workspace->text, 256, with_spans, &err) != TXE_OK) {
+        free_workspace(workspace);
+        return NULL;
+    }
+    return workspace;
+}
+
+struct txe_workspace *
+txe_workspace_take(struct txe_tokenizer *tokenizer, const struct txe_rows *rows)
+{
+    bool ids_only = !rows->with_offsets && !rows->with_values && !rows->with_words;
+    for (size_t i = 0; ids_only && i < TXE_IDLE_WORKSPACES; i++) {
+        struct txe_workspace *idle = atomic_load(&tokenizer->idle[i]);
+        if (idle != NULL && (idle = atomic_exchange(&tokenizer->idle[i], NULL)) != NULL)
+            return idle;
+    }
+    return new_workspace(tokenizer, rows);
+}
+
+/* Texts of this size are rare enough to take their memory with them. */
+#define MAX_IDLE_NBYTES ((size_t)1 << 20)
+
+void
+txe_workspace_give_back(struct txe_tokenizer *tokenizer,
+                        struct txe_workspace *workspace)
+{
+    if (workspace == NULL)
+        return;
+    bool keep = workspace->ids_only && workspace->text.capacity < MAX_IDLE_NBYTES &&
+                workspace->scratch.nbytes < MAX_IDLE_NBYTES;
+    for (size_t i = 0; keep && i < 2; i++) {
+        if (workspace->tokens[i].capacity > MAX_IDLE_NBYTES)
+            txe_tokens_free(&workspace->tokens[i]);
+    }
+    for (size_t i = 0; keep && i < TXE_IDLE_WORKSPACES; i++) {
+        struct txe_workspace *none = NULL;
+        if (atomic_compare_exchange_strong(&tokenizer->idle[i], &none, workspace))
+            return;
+    }
+    free_workspace(workspace);
+}
+
+txe_status
+txe_encode_ids(const struct txe_tokenizer *tokenizer, bool split_special_tokens,
+               struct txe_str text, struct txe_workspace *workspace,
+               struct txe_error *err)
+{
+    const struct txe_encode_options options = {.split_special_tokens =
+                                                   split_special_tokens};
+    const struct txe_input input = {&text, 1};
+    return encode_input(tokenizer, &options, &input, SIZE_MAX, workspace,
+                        &workspace->tokens[0], NULL, err);
 }
 
 txe_status
 txe_encode(const struct txe_tokenizer *tokenizer,
            const struct txe_encode_options *options, const struct txe_input *text,
-           const struct txe_input *pair, int64_t sample,
-           struct txe_workspace *workspace, struct txe_rows *rows,
-           struct txe_error *err)
+           const struct txe_input *pair, size_t sample, struct txe_workspace *workspace,
+           struct txe_rows *rows, struct txe_error *err)
 {
     struct txe_tokens *tokens = workspace->tokens;
-    if (prepare(workspace, tokenizer, rows, err) != TXE_OK ||
-        encode_input(tokenizer, options, text, workspace, &tokens[0], &rows->values,
-                     err) != TXE_OK ||
-        (pair != NULL && encode_input(tokenizer, options, pair, workspace, &tokens[1],
-                                      &rows->values, err) != TXE_OK))
-        return err->status;
+    size_t limit = SIZE_MAX;
+    if (pair == NULL && workspace->ids_only)
+        limit = txe_truncate_limit(tokenizer->post, &options->truncate);
+    TXE_TRY(encode_input(tokenizer, options, text, limit, workspace, &tokens[0],
+                         &rows->values, err));
+    if (pair != NULL)
+        TXE_TRY(encode_input(tokenizer, options, pair, limit, workspace, &tokens[1],
+                             &rows->values, err));
     return txe_post_process(tokenizer->post, &options->truncate, &tokens[0],
                             pair != NULL ? &tokens[1] : NULL, sample, rows, err);
-}
-
-void
-txe_workspace_free(struct txe_workspace *workspace)
-{
-    txe_text_free(&workspace->text);
-    txe_text_free(&workspace->piece);
-    txe_segments_free(&workspace->raw);
-    txe_segments_free(&workspace->normal);
-    txe_words_free(&workspace->words);
-    for (size_t i = 0; i < 2; i++)
-        txe_tokens_free(&workspace->tokens[i]);
-    free(workspace->scratch.memory);
-    memset(workspace, 0, sizeof *workspace);
 }

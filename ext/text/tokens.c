@@ -11,9 +11,9 @@ resize(void *old, bool wanted, size_t capacity, size_t size, bool *failed)
 }
 
 bool
-txe_tokens_grow(struct txe_tokens *tokens)
+txe_tokens_grow(struct txe_tokens *tokens, size_t extra)
 {
-    size_t capacity = tokens->capacity + tokens->capacity / 2 + 64;
+    size_t capacity = tokens->capacity + tokens->capacity / 2 + 64 + extra;
     bool failed = false;
     tokens->ids = resize(tokens->ids, true, capacity, sizeof *tokens->ids, &failed);
     tokens->spans = resize(tokens->spans, tokens->with_spans, capacity,

@@ -27,15 +27,22 @@ struct txe_tokens {
     bool with_spans, with_words, with_trims, with_values;
 };
 
-/* Makes room for at least one more token; false when there is no memory. */
-bool txe_tokens_grow(struct txe_tokens *tokens);
+/* Makes room for at least `extra` more tokens; false when there is no memory. */
+bool txe_tokens_grow(struct txe_tokens *tokens, size_t extra);
 void txe_tokens_free(struct txe_tokens *tokens);
+
+/* The same, where there mostly is room already. */
+static inline bool
+txe_tokens_reserve(struct txe_tokens *tokens, size_t extra)
+{
+    return tokens->capacity - tokens->count >= extra || txe_tokens_grow(tokens, extra);
+}
 
 /* Appends a token that stands for bytes [start, end) of its word. */
 static inline bool
 txe_tokens_push(struct txe_tokens *tokens, uint32_t id, size_t start, size_t end)
 {
-    if (tokens->count == tokens->capacity && !txe_tokens_grow(tokens))
+    if (!txe_tokens_reserve(tokens, 1))
         return false;
     tokens->ids[tokens->count] = id;
     if (tokens->with_spans)

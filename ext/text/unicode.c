@@ -1,6 +1,8 @@
 /* Character properties: see unicode.h. */
 #include "text/unicode.h"
 
+#include <string.h>
+
 #include <utf8proc.h>
 
 #include "base/common.h"
@@ -73,28 +75,57 @@ txe_utf8_encode(uint32_t c, char *out)
     return 4;
 }
 
+/* Length of the well-formed sequence that begins at bytes[0], 0 if there is none. */
+static size_t
+sequence_nbytes(const char *bytes, size_t nbytes)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    unsigned char lead = (unsigned char)bytes[0];
+    if (lead < 0x80)
+        return 1;
+    size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    if (lead < 0xC0 || lead >= 0xF8 || nbytes < length)
+        return 0;
+    for (size_t k = 1; k < length; k++)
+        if (((unsigned char)bytes[k] & 0xC0) != 0x80)
+            return 0;
+    uint32_t c = txe_utf8_decode(bytes, &length);
+    bool good = c >= smallest[length] && c <= 0x10FFFF && (c < 0xD800 || c > 0xDFFF);
+    return good ? length : 0;
+}
+
+/* Whether the next eight bytes are ASCII. */
+static bool
+eight_ascii(const char *bytes)
+{
+    uint64_t eight;
+    memcpy(&eight, bytes, sizeof eight);
+    return (eight & UINT64_C(0x8080808080808080)) == 0;
+}
+
+size_t
+txe_utf8_prefix(const char *bytes, size_t nbytes)
+{
+    size_t at = 0;
+    while (at < nbytes) {
+        if (nbytes - at >= 8 && eight_ascii(bytes + at)) {
+            at += 8;
+            continue;
+        }
+        for (size_t stop = TXE_MIN(at + 8, nbytes); at < stop;) {
+            size_t length = sequence_nbytes(bytes + at, nbytes - at);
+            if (length == 0)
+                return at;
+            at += length;
+        }
+    }
+    return at;
+}
+
 bool
 txe_utf8_valid(const char *bytes, size_t nbytes)
 {
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    for (size_t i = 0; i < nbytes;) {
-        unsigned char lead = (unsigned char)bytes[i];
-        if (lead < 0x80) {
-            i++;
-            continue;
-        }
-        size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-        if (lead < 0xC0 || lead >= 0xF8 || nbytes - i < length)
-            return false;
-        for (size_t k = 1; k < length; k++)
-            if (((unsigned char)bytes[i + k] & 0xC0) != 0x80)
-                return false;
-        uint32_t c = txe_utf8_decode(bytes + i, &length);
-        if (c < smallest[length] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
-            return false;
-        i += length;
-    }
-    return true;
+    return txe_utf8_prefix(bytes, nbytes) == nbytes;
 }
 
 /* ---- properties ---- */
@@ -171,6 +202,22 @@ txe_is_regex_space(uint32_t c)
     return regex_class(c) == REGEX_SPACE;
 }
 
+bool
+txe_joins_clusters(uint32_t c)
+{
+    switch (properties(c) & GRAPHEME_MASK) {
+    case GRAPHEME_EXTEND:
+    case GRAPHEME_INDIC_EXTEND:
+    case GRAPHEME_LINKER:
+    case GRAPHEME_ZWJ:
+    case GRAPHEME_SPACING:
+    case GRAPHEME_PREPEND:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static bool
 in_ranges(uint32_t c, const struct code_range *ranges, size_t count)
 {
@@ -189,6 +236,42 @@ bool
 txe_is_word(uint32_t c)
 {
     return in_ranges(c, word_ranges, TXE_LEN(word_ranges));
+}
+
+bool
+txe_is_numeric(uint32_t c)
+{
+    return in_ranges(c, numeric_ranges, TXE_LEN(numeric_ranges));
+}
+
+uint8_t
+txe_script(uint32_t c)
+{
+    enum { SCRIPT_BITS = 8 };
+    size_t low = 0, high = TXE_LEN(script_runs) - 1;
+    while (low < high) {
+        size_t middle = low + (high - low + 1) / 2;
+        if (script_runs[middle] >> SCRIPT_BITS <= c)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return (uint8_t)script_runs[low];
+}
+
+uint32_t
+txe_stand_in(uint32_t c)
+{
+    size_t low = 0, high = TXE_LEN(stand_ins);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (stand_ins[middle].last < c)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < TXE_LEN(stand_ins) && stand_ins[low].first <= c ? stand_ins[low].like
+                                                                 : c;
 }
 
 bool

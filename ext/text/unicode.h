@@ -22,6 +22,9 @@ size_t txe_utf8_encode(uint32_t c, char *out);
 /* True when bytes[0, nbytes) is well-formed UTF-8: no surrogates, no overlong forms. */
 bool txe_utf8_valid(const char *bytes, size_t nbytes);
 
+/* How many of bytes[0, nbytes) come before the first that is not well-formed. */
+size_t txe_utf8_prefix(const char *bytes, size_t nbytes);
+
 bool txe_is_whitespace(uint32_t c);   /* White_Space, as Rust's char::is_whitespace */
 bool txe_is_bert_control(uint32_t c); /* dropped by BertNormalizer's clean_text */
 bool txe_is_bert_punctuation(uint32_t c); /* isolated by BertPreTokenizer */
@@ -32,6 +35,21 @@ bool txe_is_regex_letter(uint32_t c);    /* \p{L} of the byte-level pattern */
 bool txe_is_regex_number(uint32_t c);    /* \p{N} of the byte-level pattern */
 bool txe_is_word(uint32_t c);            /* touches an added token with single_word */
 bool txe_is_regex_space(uint32_t c);     /* \s of the byte-level pattern */
+bool txe_is_numeric(uint32_t c);         /* a digit to Digits */
+
+#define TXE_ANY_SCRIPT 0
+
+/* A number for the script of c as UnicodeScripts has it; TXE_ANY_SCRIPT goes with any.
+ */
+uint8_t txe_script(uint32_t c);
+
+/* An older code point, as long in UTF-8, that a regex's classes cannot tell from c
+ * where the reference's engine knows c and Oniguruma with Unicode 14 does not; else c.
+ */
+uint32_t txe_stand_in(uint32_t c);
+
+/* May form a grapheme cluster with white space before it or after it. */
+bool txe_joins_clusters(uint32_t c);
 
 /* Lower case of c into out[3]; returns how many code points (1-3). */
 size_t txe_lowercase(uint32_t c, uint32_t out[3]);

@@ -31,6 +31,36 @@ GRAPHEME_CLASSES = [
 ]  # fmt: skip
 GRAPHEME = {name: i for i, name in enumerate(GRAPHEME_CLASSES)}
 
+ANY_SCRIPT = 0
+SCRIPT_BITS = 8
+
+# Ranges that Unicode 15 and 16 assigned: the reference's regex engine knows them, the
+# Oniguruma of a distribution may not.
+LATER = (
+    "897 CF3 ECE 1B4E-1B4F 1B7F 1C89-1C8A 2427-2429 2FFC-2FFF 31E4-31E5 31EF A7CB-A7CD A7DA-A7DC "
+    "105C0-105F3 10D40-10D65 10D69-10D85 10D8E-10D8F 10EC2-10EC4 10EFC-10EFF 1123F-11241 "
+    "11380-11389 1138B 1138E 11390-113B5 113B7-113C0 113C2 113C5 113C7-113CA 113CC-113D5 "
+    "113D7-113D8 113E1-113E2 116D0-116E3 11B00-11B09 11BC0-11BE1 11BF0-11BF9 11F00-11F10 "
+    "11F12-11F3A 11F3E-11F5A 1342F 13439-13455 13460-143FA 16100-16139 16D40-16D79 18CFF 1B132 "
+    "1B155 1CC00-1CCF9 1CD00-1CEB3 1D2C0-1D2D3 1DF25-1DF2A 1E030-1E06D 1E08F 1E4D0-1E4F9 "
+    "1E5D0-1E5FA 1E5FF 1F6DC 1F774-1F776 1F77B-1F77F 1F7D9 1F8B2-1F8BB 1F8C0-1F8C1 1FA75-1FA77 "
+    "1FA87-1FA89 1FA8F 1FAAD-1FAAF 1FABB-1FABF 1FAC6 1FACE-1FACF 1FADA-1FADC 1FADF 1FAE8-1FAE9 "
+    "1FAF7-1FAF8 1FBCB-1FBEF 2B739 2EBF0-2EE5D 31350-323AF"
+)
+# Properties that a stand-in for them shares; the last ones only where one has them all.
+CATEGORIES = [
+    "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi",
+    "Pf", "Po", "Sm", "Sc", "Sk", "So", "Cf",
+]  # fmt: skip
+OTHER_PROPERTIES = [
+    "Alphabetic", "Emoji", "Emoji_Presentation", "Extended_Pictographic", "Ideographic",
+]  # fmt: skip
+SCRIPTS = [
+    "Arabic", "Balinese", "Common", "Cyrillic", "Devanagari", "Egyptian_Hieroglyphs", "Georgian",
+    "Han", "Hiragana", "Inherited", "Kannada", "Katakana", "Khitan_Small_Script", "Lao", "Latin",
+    "Telugu",
+]  # fmt: skip
+
 
 # ---- asking the reference ----
 
@@ -80,6 +110,63 @@ def isolated_by(split: pre_tokenizers.PreTokenizer) -> set[int]:
     """Code points that a pre-tokenizer cuts out from between letters."""
     text = "".join(f"aa{chr(c)}" for c in CODE_POINTS) + "aa"
     return {ord(piece) for piece, _ in split.pre_tokenize_str(text) if len(piece) == 1}
+
+
+def script_classes() -> dict[int, int]:
+    """A number for each code point's script as UnicodeScripts has them, ANY_SCRIPT for any."""
+    split = pre_tokenizers.UnicodeScripts()
+    boundaries = set()  # where the script changes in a text of every code point
+    for _, (start, _) in split.pre_tokenize_str("".join(map(chr, CODE_POINTS))):
+        boundaries.add(CODE_POINTS[start])
+    classes: dict[int, int] = {}
+    examples: list[str] = []
+    for c in CODE_POINTS:
+        if not split.pre_tokenize_str(chr(c)):
+            classes[c] = ANY_SCRIPT
+        elif c not in boundaries and classes.get(c - 1, ANY_SCRIPT) != ANY_SCRIPT:
+            classes[c] = classes[c - 1]
+        else:
+            joins = (
+                i for i, e in enumerate(examples) if len(split.pre_tokenize_str(e + chr(c))) == 1
+            )
+            at = next(joins, len(examples))
+            if at == len(examples):
+                examples.append(chr(c))
+            classes[c] = ANY_SCRIPT + 1 + at
+    return classes
+
+
+def later_code_points() -> list[int]:
+    """The members of LATER."""
+    bounds = [(range_ + "-" + range_).split("-")[:2] for range_ in LATER.split()]
+    return [c for first, last in bounds for c in range(int(first, 16), int(last, 16) + 1)]
+
+
+def stand_ins() -> dict[int, int]:
+    """For each of LATER an older code point, as long in UTF-8, that the regex engine's
+    classes cannot tell from it."""
+    later = set(later_code_points())
+    names = [*CATEGORIES, *OTHER_PROPERTIES, *SCRIPTS]
+    members = [matching(rf"\p{{{name}}}") for name in names]
+
+    def signature(c: int, count: int) -> tuple[bool, ...]:
+        return (c >= 0x10000, *(c in members[i] for i in range(count)))
+
+    def find(count: int, wanted: set[int]) -> dict[int, int]:
+        sought = {signature(c, count) for c in wanted}
+        first: dict[tuple[bool, ...], int] = {}
+        for c in CODE_POINTS:
+            if c >= 0x800 and c not in later and signature(c, count) in sought:
+                first.setdefault(signature(c, count), c)
+        return {c: first[signature(c, count)] for c in wanted if signature(c, count) in first}
+
+    found = find(len(names), later)
+    rest = find(len(CATEGORIES) + len(OTHER_PROPERTIES), later - set(found))
+    found |= rest
+    found |= find(len(CATEGORIES), later - set(found))
+    if later != set(found):
+        raise RuntimeError("some of LATER have no like")
+    return found
 
 
 # ---- grapheme clusters ----
@@ -246,6 +333,17 @@ def reordering() -> set[int]:
     return after | before
 
 
+def stand_in_rows() -> list[tuple[int, int, int]]:
+    """(first, last, stand-in) of each range of code points with one stand-in."""
+    rows: list[tuple[int, int, int]] = []
+    for c, like in sorted(stand_ins().items()):
+        if rows and rows[-1][1] == c - 1 and rows[-1][2] == like:
+            rows[-1] = (rows[-1][0], c, like)
+        else:
+            rows.append((c, c, like))
+    return rows
+
+
 def c_array(declaration: str, items: Sequence[str], comment: str) -> str:
     """A static constant array, as many items to a line as fit 88 columns."""
     lines = [f"/* {comment} */", f"static const {declaration} = {{"]
@@ -277,7 +375,7 @@ def header() -> str:
  * clean_text; punctuation isolated by BertPreTokenizer; marks dropped by BertNormalizer's
  * strip_accents and by StripAccents; \\p{{L}}, \\p{{N}} and \\s of the byte-level pattern's
  * engine; clusters seen through Precompiled; Lowercase; NFD, NFKD; neighbours of added
- * tokens that must be single words. */
+ * tokens that must be single words; Digits; UnicodeScripts; classes of the regex engine. */
 #ifndef TXE_TEXT_UNICODE_TABLES_H
 #define TXE_TEXT_UNICODE_TABLES_H
 
@@ -290,6 +388,10 @@ struct code_range {{
 struct lowercase_rule {{
     uint32_t first, last;
     int32_t step, difference;
+}};
+
+struct stand_in {{
+    uint32_t first, last, like;
 }};""",
         "/* How a code point joins its neighbours in a grapheme cluster. */\nenum {\n"
         + "".join(f"    GRAPHEME_{name},\n" for name in GRAPHEME_CLASSES)
@@ -324,6 +426,21 @@ struct lowercase_rule {{
             "word_ranges",
             letters_to_single_word(),
             "Code points that are part of a word beside an added token.",
+        ),
+        range_array(
+            "numeric_ranges",
+            isolated_by(pre_tokenizers.Digits(True)),
+            "Code points that Digits isolates.",
+        ),
+        c_array(
+            "uint32_t script_runs[]",
+            [f"0x{c << SCRIPT_BITS | script:07X}" for c, script in runs(script_classes())],
+            "First code point << 8 | script, 0 for any, up to the next entry's.",
+        ),
+        c_array(
+            "struct stand_in stand_ins[]",
+            [f"{{0x{a:04X}, 0x{b:04X}, 0x{c:04X}}}" for a, b, c in stand_in_rows()],
+            "Code points from first to last, unknown to some engines, and one like them.",
         ),
         "#endif\n",
     ]

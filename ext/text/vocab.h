@@ -12,9 +12,15 @@
 #define TXE_VOCAB_MAX_IDS ((uint32_t)1 << 27)
 
 struct txe_vocab_entry {
-    size_t start; /* of the string in txe_vocab.bytes */
+    uint32_t start; /* of the string in txe_vocab.bytes */
     uint32_t nbytes;
     uint32_t id;
+};
+
+/* A place of the table of strings; entry 0 is an empty one. */
+struct txe_vocab_slot {
+    uint32_t hash;
+    uint32_t entry; /* its index + 1 */
 };
 
 /* Zero-initialise, fill with txe_vocab_add, free with txe_vocab_free.  Reading is safe
@@ -24,11 +30,18 @@ struct txe_vocab {
     size_t nbytes, bytes_capacity;
     struct txe_vocab_entry *entries; /* [count], in the order they were added */
     size_t count, capacity;
-    uint32_t *slots; /* [nslots], open addressing: index of the entry + 1, or 0 */
+    size_t longest;               /* bytes of the longest string */
+    struct txe_vocab_slot *slots; /* [nslots], open addressing */
     size_t nslots;
-    uint32_t *by_id; /* [nslots], the same by id: a file may have few ids far apart */
+    uint32_t *by_id; /* [nby_id]: index + 1 of the entry with that id, or 0 */
+    size_t nby_id;
+    uint32_t *far; /* [nslots], open addressing: the same for larger ids, or NULL */
     uint64_t seed;
 };
+
+/* Makes room for `count` strings of `nbytes` in all: nothing has to grow on the way. */
+txe_status txe_vocab_reserve(struct txe_vocab *vocab, size_t count, size_t nbytes,
+                             struct txe_error *err);
 
 /* Adds a string (copied).  TXE_EVALUE when the id is taken or too large, or the string
  * is there already; with `replace` a repeated string is allowed and its last id counts.

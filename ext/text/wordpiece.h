@@ -6,8 +6,15 @@
 #include "text/trie.h"
 #include "text/vocab.h"
 
+/* Bytes that a piece may have if words of that length are possible: encoding takes at
+ * most that many steps for each token, so this bounds what a hostile vocabulary costs.
+ */
+#define TXE_WORDPIECE_MAX_PIECE 1024
+
 /* Immutable once built; safe from many threads. */
 struct txe_wordpiece {
+    const struct txe_vocab *vocab; /* not owned */
+    /* Values are indices of the vocabulary's entries. */
     struct txe_trie first; /* pieces that may begin a word: all of them */
     struct txe_trie next;  /* pieces with the prefix, without it */
     size_t max_nchars;     /* longer words are unknown */
@@ -15,8 +22,8 @@ struct txe_wordpiece {
     bool has_unk;
 };
 
-/* Builds the model over `vocab`, which is not needed afterwards.  `prefix` marks pieces
- * that continue a word. */
+/* Builds the model over `vocab`, which must outlive it.  `prefix` marks pieces that
+ * continue a word.  TXE_EVALUE when a piece is too long. */
 txe_status txe_wordpiece_init(struct txe_wordpiece *model,
                               const struct txe_vocab *vocab, const char *prefix,
                               size_t prefix_nbytes, size_t max_nchars,

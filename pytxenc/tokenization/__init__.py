@@ -1,11 +1,23 @@
-"""Tokenizers of RoBERTa, ALBERT and BERT with the interface of transformers 5.23."""
+"""Tokenizers of RoBERTa, ALBERT, BERT and their kin with the interface of transformers 5.23."""
 
 from .added_tokens import AddedToken
 from .albert import AlbertTokenizer, AlbertTokenizerFast
+from .auto import AutoTokenizer
 from .base import PreTrainedTokenizerBase
 from .batch_encoding import BatchEncoding, CharSpan, TokenSpan
-from .bert import BertTokenizer, BertTokenizerFast
+from .bert import (
+    BertTokenizer,
+    BertTokenizerFast,
+    DistilBertTokenizer,
+    DistilBertTokenizerFast,
+    ElectraTokenizer,
+    ElectraTokenizerFast,
+)
+from .camembert import CamembertTokenizer, CamembertTokenizerFast
 from .encoding import Encoding
+from .generic import PreTrainedTokenizerFast, TokenizersBackend
+from .gpt2 import GPT2Tokenizer, GPT2TokenizerFast
+from .mpnet import MPNetTokenizer, MPNetTokenizerFast
 from .roberta import RobertaTokenizer, RobertaTokenizerFast
 from .xlm_roberta import XLMRobertaTokenizer, XLMRobertaTokenizerFast
 
@@ -13,15 +25,28 @@ __all__ = [
     "AddedToken",
     "AlbertTokenizer",
     "AlbertTokenizerFast",
+    "AutoTokenizer",
     "BatchEncoding",
     "BertTokenizer",
     "BertTokenizerFast",
+    "CamembertTokenizer",
+    "CamembertTokenizerFast",
     "CharSpan",
+    "DistilBertTokenizer",
+    "DistilBertTokenizerFast",
+    "ElectraTokenizer",
+    "ElectraTokenizerFast",
     "Encoding",
+    "GPT2Tokenizer",
+    "GPT2TokenizerFast",
+    "MPNetTokenizer",
+    "MPNetTokenizerFast",
     "PreTrainedTokenizerBase",
+    "PreTrainedTokenizerFast",
     "RobertaTokenizer",
     "RobertaTokenizerFast",
     "TokenSpan",
+    "TokenizersBackend",
     "XLMRobertaTokenizer",
     "XLMRobertaTokenizerFast",
 ]

@@ -68,7 +68,14 @@ class AddedToken:
 
     def to_dict(self) -> dict[str, Any]:
         """The token as tokenizer.json has it, without its id."""
-        return {"content": self.content, **{flag: getattr(self, flag) for flag in _FLAGS}}
+        return {
+            "content": self.content,
+            "single_word": self.single_word,
+            "lstrip": self.lstrip,
+            "rstrip": self.rstrip,
+            "normalized": self.normalized,
+            "special": self.special,
+        }
 
     def copy(self, *, special: bool | None = None) -> AddedToken:
         """The same token, special or not as asked."""
@@ -94,7 +101,14 @@ class AddedToken:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AddedToken):
             return NotImplemented
-        return self.to_dict() == other.to_dict()
+        return (
+            self.content == other.content
+            and self.single_word == other.single_word
+            and self.lstrip == other.lstrip
+            and self.rstrip == other.rstrip
+            and self.normalized == other.normalized
+            and self.special == other.special
+        )
 
     def __hash__(self) -> int:
         return hash(self.content)

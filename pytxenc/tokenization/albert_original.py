@@ -10,6 +10,7 @@ rule that keeps a comma apart from the digit before it.  Slower than the C token
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 import struct
 import unicodedata
@@ -341,48 +342,59 @@ class OriginalTokenizer:
         plain = self._plain.with_post_processor(spec)
         return OriginalTokenizer(plain, self._rules, self._unk_id, self._added, spec)
 
+    def plan(self, **options: Any) -> dict[str, Any]:
+        """As `_core.Tokenizer.plan`: the options, which `encode` takes apart."""
+        fields = options.pop("fields", ())
+        options["fields"] = dict(fields) if isinstance(fields, dict) else {f: f for f in fields}
+        return options
+
+    def encode(
+        self, texts: Any, pairs: Sequence[Any] | None, plan: Mapping[str, Any], single: bool
+    ) -> dict[str, Any]:
+        """As `_core.Tokenizer.encode`."""
+        options = dict(plan)
+        pretokenized = options.pop("pretokenized", False)
+        finder = self._not_special if options.pop("split_special_tokens", False) else self._all
+        form, fields = options.pop("form", "flat"), options.pop("fields")
+        cut: Callable[[int, Any], _Cut] = lambda index, text: self._cut(  # noqa: E731
+            index, text, pretokenized, finder
+        )
+        firsts = [cut(*item) for item in enumerate([texts] if isinstance(texts, str) else texts)]
+        seconds = None if pairs is None else [cut(*item) for item in enumerate(pairs)]
+        located = fields.keys() & {"offsets", "word_ids"}
+        asked = fields.keys() - {"tokens", "offsets"} | {"ids"}
+        if located:
+            asked |= {"word_ids", "sequence_ids", "sample"}
+        arrays = self._assemble.encode(
+            [text.ids for text in firsts],
+            None if seconds is None else [text.ids for text in seconds],
+            self._assemble.plan(**options, pretokenized=True, fields=sorted(asked)),
+            False,
+        )
+        if located:
+            _locate(arrays, [firsts] if seconds is None else [firsts, seconds], located)
+        if "tokens" in fields:
+            tokens = self._plain.id_to_token
+            arrays["tokens"] = [tokens(index) or "" for index in arrays["ids"].tolist()]
+        result = {key: arrays[name] for name, key in fields.items()}
+        if form == "flat":
+            return {"rows": arrays["rows"], **result}
+        shape = _as_lists if form == "lists" else _as_arrays
+        return shape(result, arrays["rows"], single and not options.get("overflow", False))
+
     def encode_batch(
         self,
         texts: Sequence[Any],
         pairs: Sequence[Any] | None = None,
         *,
-        pretokenized: bool = False,
-        split_special_tokens: bool = False,
         fields: Iterable[str] = (),
+        overflow: bool = False,
         **rest: Any,
-    ) -> dict[str, NDArray[Any]]:
+    ) -> dict[str, Any]:
         """As `_core.Tokenizer.encode_batch`."""
-        finder = self._not_special if split_special_tokens else self._all
-        cut: Callable[[int, Any], _Cut] = lambda index, text: self._cut(  # noqa: E731
-            index, text, pretokenized, finder
-        )
-        firsts = [cut(index, text) for index, text in enumerate(texts)]
-        seconds = None
-        if pairs is not None:
-            seconds = [cut(index, text) for index, text in enumerate(pairs)]
-        wanted = set(fields)
-        located = wanted & {"offsets", "word_ids"}
-        named = "tokens" in wanted
-        wanted.discard("tokens")
-        arrays = self._assemble.encode_batch(
-            [text.ids for text in firsts],
-            None if seconds is None else [text.ids for text in seconds],
-            pretokenized=True,
-            fields=sorted(wanted | ({"word_ids", "sequence_ids"} if located else set())),
-            **rest,
-        )
-        if located:
-            sides = [firsts] if seconds is None else [firsts, seconds]
-            _locate(arrays, sides, located)
-        result: dict[str, Any] = {
-            name: array
-            for name, array in arrays.items()
-            if name in ("ids", "rows", "sample") or name in wanted
-        }
-        if named:
-            tokens = self._plain.id_to_token
-            result["tokens"] = [tokens(index) or "" for index in arrays["ids"].tolist()]
-        return result
+        fields = ["ids", *(["sample"] if overflow else []), *fields]
+        plan = self.plan(fields=fields, overflow=overflow, **rest)
+        return self.encode(texts, pairs, plan, False)
 
     def _cut(self, index: int, text: Any, pretokenized: bool, finder: _Finder) -> _Cut:
         cut = _Cut([], [], [])
@@ -436,6 +448,38 @@ class _Finder:
         ):
             if number != 0:
                 yield self._ids[number - 1], start, end
+
+
+_OF_ROWS = ("length", "overflow_to_sample_mapping")  # fields with one number for each row
+
+
+def _as_lists(fields: dict[str, Any], starts: NDArray[Any], single: bool) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, flat in fields.items():
+        items = flat.tolist()
+        if key not in _OF_ROWS:
+            if flat.ndim == 2:
+                items = [tuple(item) for item in items]
+            items = [items[start:end] for start, end in itertools.pairwise(starts.tolist())]
+            items = items[0] if single else items
+        result[key] = items
+    return result
+
+
+def _as_arrays(fields: dict[str, Any], starts: NDArray[Any], single: bool) -> dict[str, Any]:
+    widths = np.diff(starts)
+    result = {}
+    for key, flat in fields.items():
+        if key not in _OF_ROWS:
+            if len(widths) and (widths != widths[0]).any():
+                raise ValueError(
+                    f"cannot make a tensor of '{key}': the rows hold from {widths.min()} to"
+                    f" {widths.max()} tokens; use padding=True and/or truncation=True to make"
+                    " them equal"
+                )
+            flat = flat.reshape(len(widths), -1 if flat.size else 0, *flat.shape[1:])
+        result[key] = flat
+    return result
 
 
 def _locate(

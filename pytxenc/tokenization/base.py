@@ -152,6 +152,7 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
         self._arguments = {k: v for k, v in arguments.items() if k not in NAMED_TOKENS}
         self._saved_config = dict(options["saved_config"] or {})
         self._warned = set()
+        self._plans = {}
         self.name_or_path = str(options["name_or_path"])
         self.verbose = bool(options["verbose"])
         self.chat_template = options["chat_template"]
@@ -212,7 +213,8 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
         tokens: list[str | AddedToken] = [known[index] for index in sorted(known)]
         present = {str(token) for token in tokens}
         special = [*self._special_tokens.values(), *self._extra_special_tokens]
-        tokens += [t for t in special if t is not None and str(t) not in present]
+        unlike = dict.fromkeys(t for t in special if t is not None and str(t) not in present)
+        tokens += unlike  # one text may be there with several flags: the last ones count
         for token in tokens:
             if isinstance(token, str):
                 yield AddedToken(token, special=True)
@@ -230,7 +232,7 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
     def _add(self, tokens: Sequence[AddedToken]) -> int:
         core = self._core
         vocab = self._spec["model"]["vocab"]
-        last = max(vocab.values()) if isinstance(vocab, dict) else len(vocab) - 1
+        last = max(vocab.values(), default=-1) if isinstance(vocab, dict) else len(vocab) - 1
         added, count = merge_added_tokens(self._added, tokens, core.token_to_id, last + 1)
         if count:
             self._core = core.with_added_tokens(
@@ -384,6 +386,8 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
         if "use_auth_token" in kwargs:
             raise TypeError("use_auth_token is now called token")
         kwargs.pop("proxies", None)
+        if "additional_special_tokens" in kwargs and not kwargs.get("extra_special_tokens"):
+            kwargs["extra_special_tokens"] = kwargs.pop("additional_special_tokens")
         hub_options = dict(
             zip(
                 _HUB_OPTIONS,
@@ -429,6 +433,7 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
             if key.endswith("_token") and isinstance(others[key], (str, AddedToken))
         }
         if specific:
+            specific.update(accepted.get("model_specific_special_tokens") or {})
             accepted["model_specific_special_tokens"] = specific
         for name in ("transformers_version", "fast_tokenizer_files", "auto_map", *NAMED_TOKENS):
             others.pop(name, None)
@@ -438,16 +443,18 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
     # ---- copies ----
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_core"}
+        return {k: value for k, value in self.__dict__.items() if k not in ("_core", "_plans")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._plans = {}
         self._core = self._make_core(self._tokenizer_json())
 
     def __copy__(self: Self) -> Self:
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)  # what is shared is never changed in place
         copy._warned = set(self._warned)
+        copy._plans = {}
         copy.init_kwargs = dict(self.init_kwargs)
         copy.deprecation_warnings = dict(self.deprecation_warnings)
         return copy

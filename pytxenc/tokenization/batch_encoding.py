@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..tensor import as_tensor, is_tensor
-from .encoding import Encoding
+from .encoding import Encoding, Encodings
 
 logger = logging.getLogger("pytxenc")
 
@@ -78,12 +78,20 @@ class BatchEncoding(UserDict[str, Any]):
         self._n_sequences = n_sequences
         self.convert_to_tensors(tensor_type, prepend_batch_axis)
 
+    @classmethod
+    def of_call(cls, data: dict[str, Any], encodings: Encodings) -> BatchEncoding:
+        """What a tokenizer call returns; `data` becomes the encoding's own."""
+        self = cls.__new__(cls)
+        self.data = data
+        self._encodings = encodings
+        self._n_sequences = encodings.n_sequences
+        return self
+
     @property
     def n_sequences(self) -> int | None:
         """Texts in each row: 1, 2 for pairs, None if unknown."""
         if self._n_sequences is None and self._encodings is not None:
-            known = getattr(self._encodings, "n_sequences", None)  # without computing them
-            self._n_sequences = known or next((e.n_sequences for e in self._encodings), None)
+            self._n_sequences = next((e.n_sequences for e in self._encodings), None)
         return self._n_sequences
 
     @property

@@ -58,31 +58,20 @@ class BertTokenizer(PreTrainedTokenizerBase):
             blank = blank_ids(self, pad_token, unk_token, cls_token, sep_token, mask_token)
             source = Source("no vocabulary", blank)
         else:
-            source = _read(vocab, files.get("tokenizer_file"))
+            source = read_wordpiece(vocab, files.get("tokenizer_file"))
         if str(unk_token) not in source.vocab:
             raise ValueError(
                 f"{source.where}: the unknown token {str(unk_token)!r} is not among the"
                 f" {len(source.vocab)} tokens of the vocabulary; pass unk_token="
             )
         self._build(
-            {
-                "model": {
-                    "type": "WordPiece",
-                    "unk_token": str(unk_token),
-                    "continuing_subword_prefix": "##",
-                    "max_input_chars_per_word": 100,
-                    "vocab": source.vocab,
-                },
-                "normalizer": {
-                    "type": "BertNormalizer",
-                    "clean_text": True,
-                    "handle_chinese_chars": self.tokenize_chinese_chars,
-                    "strip_accents": self.strip_accents,
-                    "lowercase": self.do_lower_case,
-                },
-                "pre_tokenizer": {"type": "BertPreTokenizer"},
-                "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
-            },
+            wordpiece_spec(
+                source,
+                unk_token,
+                self.do_lower_case,
+                self.tokenize_chinese_chars,
+                self.strip_accents,
+            ),
             {
                 "do_lower_case": self.do_lower_case,
                 "unk_token": unk_token,
@@ -109,15 +98,51 @@ class BertTokenizer(PreTrainedTokenizerBase):
         )
 
     def _vocabulary_files(self) -> dict[str, str | bytes]:
-        vocab = self._spec["model"]["vocab"]
-        last = max(vocab, key=lambda token: vocab[token])
-        tokens = [last] * (vocab[last] + 1)  # of a repeated token only the last line counts
-        for token, index in vocab.items():
-            tokens[index] = token
-        return {"vocab.txt": "".join(token + "\n" for token in tokens)}
+        return wordpiece_files(self._spec["model"])
 
 
-def _read(vocab: Any, tokenizer_file: str | None) -> Source:
+class DistilBertTokenizer(BertTokenizer):
+    """DistilBERT's tokenizer: BERT's, without token type ids unless they are asked for."""
+
+    model_input_names = ["input_ids", "attention_mask"]  # noqa: RUF012
+
+
+def wordpiece_spec(
+    source: Source, unk_token: Token, lower: bool, chinese: bool, strip_accents: bool | None
+) -> dict[str, Any]:
+    """Model and steps of BERT's WordPiece."""
+    return {
+        "model": {
+            "type": "WordPiece",
+            "unk_token": str(unk_token),
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": source.vocab,
+        },
+        "normalizer": {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": chinese,
+            "strip_accents": strip_accents,
+            "lowercase": lower,
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+    }
+
+
+def wordpiece_files(model: Mapping[str, Any]) -> dict[str, str | bytes]:
+    """vocab.txt of a WordPiece model."""
+    vocab = model["vocab"]
+    last = max(vocab, key=lambda token: vocab[token])
+    tokens = [last] * (vocab[last] + 1)  # of a repeated token only the last line counts
+    for token, index in vocab.items():
+        tokens[index] = token
+    return {"vocab.txt": "".join(token + "\n" for token in tokens)}
+
+
+def read_wordpiece(vocab: Any, tokenizer_file: str | None) -> Source:
+    """The vocabulary from wherever a constructor was told to find it."""
     if vocab is None:
         assert tokenizer_file is not None
         parsed = read_tokenizer_json(tokenizer_file)
@@ -130,3 +155,6 @@ def _read(vocab: Any, tokenizer_file: str | None) -> Source:
 
 
 BertTokenizerFast = BertTokenizer
+DistilBertTokenizerFast = DistilBertTokenizer
+ElectraTokenizer = BertTokenizer
+ElectraTokenizerFast = BertTokenizer

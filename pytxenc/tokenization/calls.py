@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import itertools
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arguments import unknown_keyword
 from ..tensor import as_tensor, is_tensor, to_numpy
 from .batch_encoding import BatchEncoding, check_tensor_kind
-from .encoding import FIELD_FILL, Encodings, Padding, pad_fields
+from .encoding import ALL_FIELDS, Encodings
 from .special_tokens import SpecialTokens
 
 logger = logging.getLogger("pytxenc")
 
 LARGE_INTEGER = int(1e20)  # a model_max_length above this stands for "none"
 _MORE_THAN_ANY = 2**62  # tokens, more than a text can have
+_MAX_PLANS = 64
 
 _PADDING = {False: None, None: None, "do_not_pad": None, True: "longest"}
 _TRUNCATION = {False: None, None: None, "do_not_truncate": None, True: "longest_first"}
@@ -74,6 +72,10 @@ class CallOptions:
     return_length: bool = False
     verbose: bool = True
     split_special_tokens: bool | None = None
+
+    def values(self) -> tuple[Any, ...]:
+        """The options in the order above."""
+        return tuple(getattr(self, name) for name in self.__dataclass_fields__)
 
     @classmethod
     def of(cls, what: str, arguments: Mapping[str, Any]) -> CallOptions:
@@ -137,29 +139,58 @@ def _copy(words: Any) -> Any:
     return list(words) if isinstance(words, (list, tuple)) else words
 
 
-def _rectangle(key: str, flat: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[Any]:
-    widths = np.diff(starts)
-    if len(widths) and (widths != widths[0]).any():
-        raise ValueError(
-            f"cannot make a tensor of '{key}': the rows hold from {widths.min()} to"
-            f" {widths.max()} tokens; use padding=True and/or truncation=True to make them equal"
-        )
-    return flat.reshape(len(widths), -1 if flat.size else 0, *flat.shape[1:])
+class Padding(NamedTuple):
+    """How rows are widened: to `width` tokens or the longest row's, up to a multiple."""
+
+    width: int | None
+    multiple: int | None
+    left: bool
+    pad_id: int
+    type_id: int
+
+    def options(self, token: str) -> dict[str, Any]:
+        """The same for the core; `token` is what pads are called."""
+        return {
+            "padding": "longest" if self.width is None else self.width,
+            "pad_to_multiple_of": self.multiple or 0,
+            "padding_side": "left" if self.left else "right",
+            "pad_id": self.pad_id,
+            "pad_type_id": self.type_id,
+            "pad_token": token,
+        }
 
 
-def _row_lists(flat: NDArray[Any], starts: NDArray[np.int64]) -> list[list[Any]]:
-    items = flat.tolist()
-    if flat.ndim == 2:
-        items = [tuple(item) for item in items]
-    bounds = starts.tolist()
-    return [items[start:end] for start, end in itertools.pairwise(bounds)]
+class Plan(NamedTuple):
+    """A call's arguments, worked out; it is used again as long as the tokenizer is as it was."""
+
+    core: Any
+    special_tokens: Any
+    model_input_names: list[str]
+    encode: Any  # for the core: what the call returns ...
+    describe: Any  # ... and everything there is to know about each token
+    kind: str | None
+    words: bool
+    overflow: bool
+    limit: int | None  # of tokens, beyond which there is a warning
+    refusals: tuple[str, str]  # why a text and a pair cannot be encoded, or ""
+
+
+def _too_short(core: Any, max_length: int, pair: bool) -> str:
+    special = core.num_special_tokens_to_add(pair)
+    if max_length >= special:
+        return ""
+    return f"max_length ({max_length}) has no room even for the {special} special tokens"
 
 
 class Calls(SpecialTokens):
     """The part of a tokenizer that encodes texts."""
 
     _core: Any
+    _plans: dict[Any, Plan]
     _warned: set[str]
+    _padding_side: str
+    _truncation_side: str
+    _model_max_length: int
     model_max_length: int
     padding_side: str
     truncation_side: str
@@ -216,40 +247,70 @@ class Calls(SpecialTokens):
         ValueError where the texts cannot be truncated as asked or rows of unequal length
         should become a tensor; TypeError for what is no text or an unknown argument.
         """
-        arguments = {
-            "add_special_tokens": add_special_tokens,
-            "padding": padding,
-            "truncation": truncation,
-            "max_length": max_length,
-            "stride": stride,
-            "is_split_into_words": is_split_into_words,
-            "pad_to_multiple_of": pad_to_multiple_of,
-            "padding_side": padding_side,
-            "return_tensors": return_tensors,
-            "return_token_type_ids": return_token_type_ids,
-            "return_attention_mask": return_attention_mask,
-            "return_overflowing_tokens": return_overflowing_tokens,
-            "return_special_tokens_mask": return_special_tokens_mask,
-            "return_offsets_mapping": return_offsets_mapping,
-            "return_length": return_length,
-            "verbose": verbose,
-            **(tokenizer_kwargs or {}),
-            **kwargs,
-        }
+        if kwargs or tokenizer_kwargs or text_target is not None or text is None:
+            arguments = {
+                "add_special_tokens": add_special_tokens,
+                "padding": padding,
+                "truncation": truncation,
+                "max_length": max_length,
+                "stride": stride,
+                "is_split_into_words": is_split_into_words,
+                "pad_to_multiple_of": pad_to_multiple_of,
+                "padding_side": padding_side,
+                "return_tensors": return_tensors,
+                "return_token_type_ids": return_token_type_ids,
+                "return_attention_mask": return_attention_mask,
+                "return_overflowing_tokens": return_overflowing_tokens,
+                "return_special_tokens_mask": return_special_tokens_mask,
+                "return_offsets_mapping": return_offsets_mapping,
+                "return_length": return_length,
+                "verbose": verbose,
+                **(tokenizer_kwargs or {}),
+                **kwargs,
+            }
+            return self._encode_with_target(
+                text, text_pair, text_target, text_pair_target, arguments
+            )
+        plan = self._plan(
+            (
+                add_special_tokens,
+                padding,
+                truncation,
+                max_length,
+                stride,
+                is_split_into_words,
+                pad_to_multiple_of,
+                padding_side,
+                return_tensors,
+                return_token_type_ids,
+                return_attention_mask,
+                return_overflowing_tokens,
+                return_special_tokens_mask,
+                return_offsets_mapping,
+                return_length,
+                verbose,
+                None,
+            )
+        )
+        return self._encode(text, text_pair, plan)
+
+    def _encode_with_target(
+        self, text: Any, pair: Any, target: Any, target_pair: Any, arguments: dict[str, Any]
+    ) -> BatchEncoding:
         target_length = arguments.pop("max_target_length", None)
         options = CallOptions.of(type(self).__name__, arguments)
-        if text is None and text_target is None:
+        if text is None and target is None:
             raise ValueError("either text or text_target must be given")
         if text is not None:
-            encoded = self._encode(text, text_pair, options)
-            if text_target is None:
+            encoded = self._encode(text, pair, self._plan(options.values()))
+            if target is None:
                 return encoded
         if target_length is not None:
             options = dataclasses.replace(options, max_length=target_length)
-        target = self._encode(text_target, text_pair_target, options)
+        labels = self._encode(target, target_pair, self._plan(options.values()))
         if text is None:
-            return target
-        encoded["labels"] = target["input_ids"]
+            return labels
+        encoded["labels"] = labels["input_ids"]
         return encoded
 
     def encode_plus(self, text: Any, text_pair: Any = None, **kwargs: Any) -> BatchEncoding:
@@ -286,7 +347,8 @@ class Calls(SpecialTokens):
             "return_tensors": return_tensors,
             **kwargs,
         }
-        return self._encode(text, text_pair, CallOptions.of("encode", arguments))["input_ids"]
+        plan = self._plan(CallOptions.of("encode", arguments).values())
+        return self._encode(text, text_pair, plan)["input_ids"]
 
     def tokenize(
         self, text: Any, pair: Any = None, add_special_tokens: bool = False, **kwargs: Any
@@ -301,9 +363,36 @@ class Calls(SpecialTokens):
         options = CallOptions.of("tokenize", arguments)
         if arrange_texts(text, pair, options.is_split_into_words)[0]:
             raise TypeError("tokenize() takes one text; call it for each text of a batch")
-        return self._encode(text, pair, options).tokens()
+        return self._encode(text, pair, self._plan(options.values())).tokens()
 
-    def _plan(self, options: CallOptions) -> tuple[str | None, int | None, Padding | None]:
+    def _plan(self, options: tuple[Any, ...]) -> Plan:
+        """The plan of a call with these values of CallOptions."""
+        key = (
+            options,
+            tuple(map(type, options)),  # True is not 1 here
+            self._padding_side,
+            self._truncation_side,
+            self._model_max_length,
+            self.split_special_tokens,
+            self.pad_token_type_id,
+        )
+        try:
+            plan = self._plans.get(key)
+        except TypeError:  # something that cannot be hashed, and will be refused
+            return self._make_plan(CallOptions(*options))
+        if (
+            plan is None
+            or plan.core is not self._core
+            or plan.special_tokens is not self._special_tokens
+            or plan.model_input_names != self.model_input_names
+        ):
+            plan = self._make_plan(CallOptions(*options))
+            if len(self._plans) >= _MAX_PLANS:
+                self._plans.clear()
+            self._plans[key] = plan
+        return plan
+
+    def _resolve(self, options: CallOptions) -> tuple[str | None, int | None, Padding | None]:
         """(truncation, max_length, padding) as the arguments together mean them."""
         max_length = options.max_length
         if max_length is not None:
@@ -355,85 +444,86 @@ class Calls(SpecialTokens):
             Padding(width, multiple, left, pad_id, self.pad_token_type_id),
         )
 
-    def _encode(self, text: Any, pair: Any, options: CallOptions) -> BatchEncoding:
+    def _make_plan(self, options: CallOptions) -> Plan:
         kind = check_tensor_kind(options.return_tensors)
-        batched, texts, pairs = arrange_texts(text, pair, options.is_split_into_words)
-        if options.is_split_into_words:  # the encodings may be worked out after they change
-            texts = [_copy(words) for words in texts]
-            pairs = None if pairs is None else [_copy(words) for words in pairs]
-        truncation, max_length, padding = self._plan(options)
-        split = options.split_special_tokens
+        truncation, max_length, padding = self._resolve(options)
         core = self._core
+        split = options.split_special_tokens
         overflow = bool(options.return_overflowing_tokens)
+        refusals = ("", "")
         if truncation is not None and max_length is not None and options.add_special_tokens:
-            special = core.num_special_tokens_to_add(pairs is not None)
-            if max_length < special:
-                raise ValueError(
-                    f"max_length ({max_length}) has no room even for the {special} special tokens"
-                )
-        encode = functools.partial(
-            core.encode_batch,
-            texts,
-            pairs,
-            pretokenized=bool(options.is_split_into_words),
-            add_special_tokens=bool(options.add_special_tokens),
-            truncation=truncation,
-            max_length=max_length if truncation is not None else 0,
-            stride=_check_count("stride", options.stride),
-            truncation_side=self.truncation_side,
-            split_special_tokens=bool(self.split_special_tokens if split is None else split),
-        )
+            refusals = _too_short(core, max_length, False), _too_short(core, max_length, True)
+        common = {
+            "pretokenized": bool(options.is_split_into_words),
+            "add_special_tokens": bool(options.add_special_tokens),
+            "truncation": truncation,
+            "max_length": max_length if truncation is not None else 0,
+            "stride": _check_count("stride", options.stride),
+            "truncation_side": self.truncation_side,
+            "split_special_tokens": bool(self.split_special_tokens if split is None else split),
+            **({} if padding is None else padding.options(str(self.pad_token or ""))),
+        }
 
         def wanted(value: bool | None, key: str) -> bool:
             return key in self.model_input_names if value is None else bool(value)
 
-        keys = {"input_ids": "ids"}
+        fields = {"ids": "input_ids"}
         if wanted(options.return_token_type_ids, "token_type_ids"):
-            keys["token_type_ids"] = "type_ids"
+            fields["type_ids"] = "token_type_ids"
         if wanted(options.return_attention_mask, "attention_mask"):
-            keys["attention_mask"] = "attention_mask"
+            fields["attention_mask"] = "attention_mask"
         if options.return_special_tokens_mask:
-            keys["special_tokens_mask"] = "special_tokens_mask"
+            fields["special_tokens_mask"] = "special_tokens_mask"
         if options.return_offsets_mapping:
-            keys["offset_mapping"] = "offsets"
-        arrays = encode(
-            fields=[field for field in keys.values() if field in FIELD_FILL], overflow=overflow
-        )
-        fields, starts = pad_fields(arrays, padding)
-        widths = np.diff(starts)
-        self._warn_if_too_long(int(widths.max(initial=0)), max_length, options.verbose)
-        per_row = {"length": widths} if options.return_length else {}
+            fields["offsets"] = "offset_mapping"
+        if options.return_length:
+            fields["length"] = "length"
         if overflow:
-            per_row["overflow_to_sample_mapping"] = arrays["sample"]
-        data: dict[str, Any] = {}
-        if kind is not None:
-            for key, field in keys.items():
-                data[key] = as_tensor(_rectangle(key, fields[field], starts), kind)
-            data.update({key: as_tensor(values, kind) for key, values in per_row.items()})
-        else:
-            for key, field in keys.items():
-                rows = _row_lists(fields[field], starts)
-                data[key] = rows if batched or overflow else rows[0]
-            data.update({key: values.tolist() for key, values in per_row.items()})
-        encodings = Encodings(
-            functools.partial(encode, fields=[*FIELD_FILL, "tokens"], overflow=True),
-            str(self.pad_token or ""),
-            padding,
+            fields["sample"] = "overflow_to_sample_mapping"
+        form = "lists" if kind is None else "arrays"
+        warns = max_length is None and options.verbose and self.model_max_length > 0
+        return Plan(
+            core,
+            self._special_tokens,
+            list(self.model_input_names),
+            core.plan(**common, fields=fields, form=form, overflow=overflow),
+            core.plan(**common, fields=ALL_FIELDS, overflow=True),
+            kind,
+            bool(options.is_split_into_words),
             overflow,
-            1 if pairs is None else 2,
+            self.model_max_length if warns and self.model_max_length < _MORE_THAN_ANY else None,
+            refusals,
         )
-        return BatchEncoding(data, encodings)
 
-    def _warn_if_too_long(self, length: int, max_length: int | None, verbose: bool) -> None:
-        if max_length is not None or not verbose or not 0 < self.model_max_length < length:
-            return
-        if "too long" not in self._warned:
+    def _encode(self, text: Any, pair: Any, plan: Plan) -> BatchEncoding:
+        batched = False
+        texts, pairs = text, None
+        if text.__class__ is not str or pair is not None or plan.words:
+            batched, texts, pairs = arrange_texts(text, pair, plan.words)
+            if plan.words:  # the encodings may be worked out after they change
+                texts = [_copy(words) for words in texts]
+                pairs = None if pairs is None else [_copy(words) for words in pairs]
+        refusal = plan.refusals[pairs is not None]
+        if refusal:
+            raise ValueError(refusal)
+        data = plan.core.encode(texts, pairs, plan.encode, not batched)
+        if plan.limit is not None:
+            self._warn_if_too_long(_longest(data["input_ids"]), plan.limit)
+        if plan.kind == "pt":
+            data = {key: as_tensor(value, "pt") for key, value in data.items()}
+        encodings = Encodings(
+            plan.core, plan.describe, texts, pairs, plan.overflow, 1 if pairs is None else 2
+        )
+        return BatchEncoding.of_call(data, encodings)
+
+    def _warn_if_too_long(self, length: int, limit: int) -> None:
+        if length > limit and "too long" not in self._warned:
             self._warned.add("too long")
             logger.warning(
                 "a sequence of %d tokens is longer than the model's maximum of %d: the model will"
                 " refuse it; use truncation=True to cut it",
                 length,
-                self.model_max_length,
+                limit,
             )
 
     def pad(
@@ -492,7 +582,7 @@ class Calls(SpecialTokens):
         wants_mask = return_attention_mask
         if wants_mask is None:
             wants_mask = "attention_mask" in self.model_input_names
-        lists = self._pad_lists(lists, main, self._plan(options)[2], wants_mask)
+        lists = self._pad_lists(lists, main, self._resolve(options)[2], wants_mask)
         if single and lists[main]:
             lists = {key: value[0] for key, value in lists.items()}
         return BatchEncoding(lists, tensor_type=kind)
@@ -504,7 +594,6 @@ class Calls(SpecialTokens):
         for key, value in lists.items():
             if len(value) != len(rows):
                 raise ValueError(f"'{key}' has {len(value)} rows but '{main}' has {len(rows)}")
-        lengths = np.array([len(row) for row in rows], dtype=np.int64)
         if wants_mask and "attention_mask" not in lists:
             lists["attention_mask"] = [[1] * len(row) for row in rows]
         if padding is None:
@@ -512,7 +601,7 @@ class Calls(SpecialTokens):
         fills = {main: padding.pad_id, "token_type_ids": padding.type_id, "special_tokens_mask": 1}
         if wants_mask:
             fills["attention_mask"] = 0
-        widths = padding.widths(lengths).tolist()
+        widths = _widths(padding, [len(row) for row in rows])
         for key, fill in fills.items():
             if key in lists:
                 lists[key] = [
@@ -522,6 +611,23 @@ class Calls(SpecialTokens):
                     for i, (row, width) in enumerate(zip(lists[key], widths, strict=True))
                 ]
         return lists
+
+
+def _widths(padding: Padding, lengths: list[int]) -> list[int]:
+    """Width of every row after padding; a row too long already stays as it is."""
+    width = max(lengths, default=0) if padding.width is None else padding.width
+    if padding.multiple:
+        width += -width % padding.multiple
+    return [max(length, width) for length in lengths]
+
+
+def _longest(rows: Any) -> int:
+    """Tokens of the longest row of a call's "input_ids"."""
+    if isinstance(rows, np.ndarray):
+        return int(rows.shape[-1])
+    if rows and isinstance(rows[0], list):
+        return max(map(len, rows))
+    return len(rows)
 
 
 def _kind_of(value: Any) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -11,83 +11,20 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
-# What the core is asked for beside the ids, and what a pad position holds of each.
-FIELD_FILL = {
-    "type_ids": 0,
-    "special_tokens_mask": 1,
-    "offsets": 0,
-    "word_ids": -1,
-    "sequence_ids": -1,
-}
+# What the core is asked for to describe every token.
+ALL_FIELDS = (
+    "ids",
+    "type_ids",
+    "attention_mask",
+    "special_tokens_mask",
+    "offsets",
+    "word_ids",
+    "sequence_ids",
+    "tokens",
+    "sample",
+)
 
-_MAX_WIDTH = 2**40  # more than any memory holds; sizes in bytes still fit in 64 bits
-
-
-class Padding:
-    """How rows are widened: to `width` tokens or the longest row's, up to a multiple."""
-
-    __slots__ = ("left", "multiple", "pad_id", "type_id", "width")
-
-    def __init__(
-        self, width: int | None, multiple: int | None, left: bool, pad_id: int, type_id: int
-    ) -> None:
-        self.width = width
-        self.multiple = multiple
-        self.left = left
-        self.pad_id = pad_id
-        self.type_id = type_id
-
-    def fill(self, field: str) -> int:
-        """What pad positions hold in `field`."""
-        if field == "ids":
-            return self.pad_id
-        return self.type_id if field == "type_ids" else FIELD_FILL[field]
-
-    def widths(self, lengths: Ints, main: Ints | None = None) -> Ints:
-        """Width of every row after padding; a row too long already stays as it is."""
-        width = self.width
-        if width is None:  # rows that truncation cut off do not count, as in the reference
-            width = int((lengths if main is None else lengths[main]).max(initial=0))
-        if self.multiple:
-            width += -width % self.multiple
-        if width > _MAX_WIDTH:
-            raise ValueError(f"rows cannot be padded to {width} tokens: at most {_MAX_WIDTH}")
-        return np.maximum(lengths, width)
-
-
-def pad_fields(
-    arrays: dict[str, NDArray[Any]], padding: Padding | None
-) -> tuple[dict[str, NDArray[Any]], Ints]:
-    """Spread flat arrays over padded rows.
-
-    `arrays` is what `_core.Tokenizer.encode_batch` returns.  Returns the fields over all
-    padded positions, an "attention_mask" among them, and where each row starts, [R + 1].
-    """
-    rows = arrays["rows"]
-    fields = {name: a for name, a in arrays.items() if name not in ("rows", "sample", "tokens")}
-    count = len(arrays["ids"])
-    if padding is not None:
-        lengths = np.diff(rows)
-        sample = arrays.get("sample")
-        main = None if sample is None else np.flatnonzero(np.diff(sample, prepend=-1))
-        widths = padding.widths(lengths, main)
-        starts = np.zeros(len(widths) + 1, dtype=np.int64)
-        np.cumsum(widths, out=starts[1:])
-        if starts[-1] != count:
-            shift = starts[:-1] - rows[:-1]
-            if padding.left:
-                shift = shift + widths - lengths
-            index = np.arange(count) + np.repeat(shift, lengths)
-            for name, flat in fields.items():
-                wide = np.full((int(starts[-1]), *flat.shape[1:]), padding.fill(name), np.int64)
-                wide[index] = flat
-                fields[name] = wide
-            mask = np.zeros(int(starts[-1]), dtype=np.int64)
-            mask[index] = 1
-            fields["attention_mask"] = mask
-            return fields, starts
-    fields["attention_mask"] = np.ones(count, dtype=np.int64)
-    return fields, rows
+_NUMBERS = tuple(name for name in ALL_FIELDS if name not in ("tokens", "sample"))
 
 
 def _or_none(values: Ints) -> list[int | None]:
@@ -226,64 +163,45 @@ class Encoding:
 class Encodings(Sequence[Encoding]):
     """The Encoding of every row of a batch, computed when first looked at.
 
-    `encode()` runs the tokenizer again on the texts of the call, this time for every field
-    and the tokens' strings; `pad_token` stands at pads.  With `overflow`, rows that
-    truncation cut off are items of their own; they are in their text's `overflowing` in
-    any case.
+    The core then encodes the texts of the call again, this time with every field.  With
+    `overflow`, rows that truncation cut off are items of their own; they are in their text's
+    `overflowing` in any case.
     """
 
+    __slots__ = ("_call", "_items", "_overflow", "n_sequences")
+
     def __init__(
-        self,
-        encode: Callable[[], dict[str, Any]],
-        pad_token: str,
-        padding: Padding | None,
-        overflow: bool,
-        n_sequences: int,
+        self, core: Any, plan: Any, texts: Any, pairs: Any, overflow: bool, n_sequences: int
     ) -> None:
         self.n_sequences = n_sequences
-        self._encode: Callable[[], dict[str, Any]] | None = encode
-        self._pad_token = pad_token
-        self._padding = padding
+        self._call: tuple[Any, Any, Any, Any] | None = (core, plan, texts, pairs)
         self._overflow = overflow
         self._items: list[Encoding] | None = None
 
     def _build(self) -> list[Encoding]:
-        assert self._encode is not None
-        arrays = self._encode()
+        assert self._call is not None
+        core, plan, texts, pairs = self._call
+        arrays = core.encode(texts, pairs, plan, False)
         main = np.flatnonzero(np.diff(arrays["sample"], prepend=-1))
-        padding = self._padding
-        if padding is not None and padding.width is None and not self._overflow:
-            lengths = np.diff(arrays["rows"])[main]
-            padding = Padding(
-                int(lengths.max(initial=0)),
-                padding.multiple,
-                padding.left,
-                padding.pad_id,
-                padding.type_id,
-            )
-        fields, starts = pad_fields(arrays, padding)
-        tokens = [arrays["tokens"][start:end] for start, end in itertools.pairwise(arrays["rows"])]
+        tokens = arrays["tokens"]
+        fields = {name: arrays[name] for name in _NUMBERS}
         every = [
-            self._row(fields, int(start), int(end), tokens[row])
-            for row, (start, end) in enumerate(itertools.pairwise(starts))
+            Encoding(
+                {name: flat[start:end] for name, flat in fields.items()},
+                tokens[start:end],
+                self.n_sequences,
+            )
+            for start, end in itertools.pairwise(arrays["rows"].tolist())
         ]
         ends = [*main[1:].tolist(), len(every)]
         for first, end in zip(main.tolist(), ends, strict=True):
             every[first].overflowing = every[first + 1 : end]
         return every if self._overflow else [every[first] for first in main.tolist()]
 
-    def _row(
-        self, fields: dict[str, NDArray[Any]], start: int, end: int, tokens: list[str]
-    ) -> Encoding:
-        row = {name: flat[start:end] for name, flat in fields.items()}
-        if len(tokens) < end - start:
-            left = iter(tokens)
-            tokens = [next(left) if real else self._pad_token for real in row["attention_mask"]]
-        return Encoding(row, tokens, self.n_sequences)
-
     def _all(self) -> list[Encoding]:
         if self._items is None:
             self._items = self._build()
+            self._call = None
         return self._items
 
     @overload

@@ -163,7 +163,7 @@ def check_merges(merges: Any, where: str) -> list[str]:
 
 
 class TokenizerJson(NamedTuple):
-    """What the model classes take from a tokenizer.json; the rest they build themselves."""
+    """A tokenizer.json.  Most classes build the steps themselves and take the rest from it."""
 
     model_type: str
     model: dict[str, Any]
@@ -172,6 +172,8 @@ class TokenizerJson(NamedTuple):
     post_processor: dict[str, Any] | None
     truncation: dict[str, Any] | None
     padding: dict[str, Any] | None
+    steps: dict[str, Any]  # "normalizer", "pre_tokenizer" and "decoder" as they stand
+    tokens: list[AddedToken]  # added_tokens in the file's order
 
     def require(self, model_type: str, path: PathLike) -> None:
         """ValueError unless the model is of this type."""
@@ -191,7 +193,11 @@ def _object_at(spec: Mapping[str, Any], key: str, path: PathLike) -> dict[str, A
 
 def read_tokenizer_json(path: PathLike) -> TokenizerJson:
     """Parse a tokenizer.json as written by the tokenizers library."""
-    spec = read_json(path)
+    return parse_tokenizer_json(read_json(path), path)
+
+
+def parse_tokenizer_json(spec: Mapping[str, Any], path: PathLike) -> TokenizerJson:
+    """The parts of what a tokenizer.json holds; `path` names it in errors."""
     model = _object_at(spec, "model", path)
     if model is None:
         raise ValueError(f"{path}: no 'model' in this tokenizer file")
@@ -207,10 +213,11 @@ def read_tokenizer_json(path: PathLike) -> TokenizerJson:
     if not isinstance(entries, list):
         raise ValueError(f"{path}: 'added_tokens' must be a list, got {entries!r:.80}")
     added = {}
+    tokens = []
     for number, entry in enumerate(entries):
         where = f"{path}: added_tokens[{number}]"
-        token = AddedToken.from_mapping(entry, where)
-        added[check_id(entry.get("id"), where)] = token
+        tokens.append(AddedToken.from_mapping(entry, where))
+        added[check_id(entry.get("id"), where)] = tokens[-1]
     return TokenizerJson(
         model_type,
         model,
@@ -219,6 +226,8 @@ def read_tokenizer_json(path: PathLike) -> TokenizerJson:
         _object_at(spec, "post_processor", path),
         _object_at(spec, "truncation", path),
         _object_at(spec, "padding", path),
+        {key: spec.get(key) for key in ("normalizer", "pre_tokenizer", "decoder")},
+        tokens,
     )
 
 

@@ -25,6 +25,8 @@ def _restored(value: Any, where: str) -> Any:
         return AddedToken.from_mapping(value, where)
     if isinstance(value, list):
         return [_restored(item, where) for item in value]
+    if isinstance(value, dict):
+        return {key: _restored(item, where) for key, item in value.items()}
     return value
 
 
@@ -51,7 +53,8 @@ def _check_config(config: Mapping[str, Any], path: Path) -> None:
             right = isinstance(value, list) and all(isinstance(name, str) for name in value)
             right, wanted = right and bool(value), "a list of names"
         elif key == "model_specific_special_tokens":
-            right, wanted = False, "absent; extra_special_tokens has such tokens"
+            right = isinstance(value, dict) and all(isinstance(t, token) for t in value.values())
+            wanted = "an object of named tokens"
         if not right:
             raise ValueError(f"{path}: '{key}' must be {wanted}, got {value!r:.80}")
 
@@ -65,30 +68,55 @@ def _token_entry(value: Any, where: str) -> Any:
     return value
 
 
+def _tokens(config: Mapping[str, Any]) -> list[Any]:
+    """The special tokens in a configuration."""
+    extra = config.get("extra_special_tokens")
+    named = [config[name] for name in NAMED_TOKENS if config.get(name)]
+    return [*named, *(extra if isinstance(extra, (list, tuple)) else ())]
+
+
 def _legacy_added_tokens(
     files: Mapping[str, Path], config: dict[str, Any], given: Mapping[str, Any]
 ) -> dict[int, AddedToken]:
     """Reads special_tokens_map.json into `config`; returns the tokens of added_tokens.json."""
+    known = {**config}
     path = files.get(SPECIAL_TOKENS_FILE)
     if path is not None:
         for key, value in read_json(path).items():
-            if not given.get(key):
-                config[key] = _token_entry(value, f"{path}: '{key}'")
+            if given.get(key):
+                continue
+            entry = _token_entry(value, f"{path}: '{key}'")
+            if key == "extra_special_tokens" and isinstance(entry, list):
+                present = config.get(key) or []
+                entry = [*present, *(token for token in entry if token not in present)]
+            config[key] = entry
         _check_config(config, path)
     added: dict[int, AddedToken] = {}
     path = files.get(ADDED_TOKENS_FILE)
     if path is not None:
         merged = {**config, **given}
-        special = {str(merged[name]) for name in NAMED_TOKENS if merged.get(name)}
-        for key in ("extra_special_tokens", "additional_special_tokens"):
-            if isinstance(merged.get(key), (list, tuple)):
-                special.update(map(str, merged[key]))
+        # As in transformers, which takes no notice of tokens with flags in tokenizer_config.json.
+        flagged = [v for v in _tokens(known) if isinstance(v, AddedToken)]
+        special = {str(v) for v in _tokens(merged) if not any(v is other for other in flagged)}
         for content, index in read_json(path).items():
-            known = content in special
+            named = content in special
             added[check_id(index, f"{path}: {content!r:.80}")] = AddedToken(
-                content, normalized=not known, special=known
+                content, normalized=not named, special=named
             )
     return added
+
+
+def _take_named_tokens(config: dict[str, Any]) -> dict[str, Any]:
+    """Named tokens of this tokenizer alone: an object in the place of a list of extra ones."""
+    named: dict[str, Any] = config.pop("model_specific_special_tokens", None) or {}
+    if isinstance(config.get("extra_special_tokens"), Mapping):
+        named = {**named, **config.pop("extra_special_tokens")}
+    return named
+
+
+def _rename_extra_tokens(config: dict[str, Any]) -> None:
+    if "additional_special_tokens" in config:
+        config["extra_special_tokens"] = config.pop("additional_special_tokens")
 
 
 def _added_tokens_decoder(value: Any, where: str) -> dict[int, AddedToken]:
@@ -117,6 +145,8 @@ def load_arguments(
     if os.path.isfile(name_or_path):
         if name_or_path.endswith(".json") and name_or_path.endswith(TOKENIZER_FILE):
             return _with_added_tokens({TOKENIZER_FILE: Path(name_or_path)}, {}, given)
+        if not named:
+            raise ValueError(f"{name_or_path}: expected a {TOKENIZER_FILE} or a directory with one")
         if len(named) > 1:
             raise ValueError(
                 f"{name_or_path} is a single file, but this tokenizer needs"
@@ -134,9 +164,19 @@ def load_arguments(
         _check_config(config, path)
     if template := source.find(CHAT_TEMPLATE_FILE):
         config["chat_template"] = read_text(template)
+    if not {**config, **given}.get("extra_special_tokens"):
+        _rename_extra_tokens(config)
+    specific = _take_named_tokens(config)
     arguments, config = _with_added_tokens(files, config, given)
+    pieces = TOKENIZER_FILE not in files and any(n.endswith(".model") for n in named.values())
+    if not pieces and "extra_special_tokens" not in {**config, **given}:
+        _rename_extra_tokens(config)
+    config.pop("additional_special_tokens", None)  # where transformers drops them
+    if specific := {**specific, **_take_named_tokens(config)}:
+        config["model_specific_special_tokens"] = specific
     if TOKENIZER_FILE not in files:
-        if missing := [name for name in named.values() if name not in files]:
+        missing = [name for name in named.values() if name not in files]
+        if missing or not named:
             raise source.missing([TOKENIZER_FILE, *missing])
         arguments.update({key: os.fspath(files[name]) for key, name in named.items()})
     return arguments, config
@@ -156,4 +196,6 @@ def _with_added_tokens(
         arguments["legacy_added_tokens"] = _legacy_added_tokens(files, config, given)
     if TOKENIZER_FILE in files:
         arguments["tokenizer_file"] = os.fspath(files[TOKENIZER_FILE])
+        for key in ("add_bos_token", "add_eos_token"):  # its post-processor says it
+            config.pop(key, None)
     return arguments, config

@@ -159,7 +159,7 @@ class Preparing(Calls):
             padding_side=padding_side,
             verbose=verbose,
         )
-        strategy, limit, _ = self._plan(options)
+        strategy, limit, _ = self._resolve(options)
         if return_overflowing_tokens and strategy == "longest_first" and pair_ids is not None:
             raise ValueError(
                 "what is cut off a pair cannot be told with truncation='longest_first'; use"
@@ -183,7 +183,8 @@ class Preparing(Calls):
         else:
             row = [*first, *(second or ())]
             types = mask = [0] * len(row)
-        self._warn_if_too_long(len(row), limit, verbose)
+        if limit is None and verbose:
+            self._warn_if_too_long(len(row), self.model_max_length)
         data: dict[str, Any] = {"input_ids": row}
         names = self.model_input_names
         if "token_type_ids" in names if return_token_type_ids is None else return_token_type_ids:

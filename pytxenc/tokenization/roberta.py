@@ -71,27 +71,9 @@ class RobertaTokenizer(PreTrainedTokenizerBase):
             blank = blank_ids(self, pad_token, unk_token, cls_token, sep_token, mask_token)
             source = Source("no vocabulary", blank, [])
         else:
-            source = _read(vocab, merges, files.get("tokenizer_file"))
-        model = {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": "",
-            "end_of_word_suffix": "",
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": False,
-            "vocab": source.vocab,
-            "merges": source.merges,
-        }
-        byte_level = {"type": "ByteLevel", "trim_offsets": True, "use_regex": True}
+            source = read_byte_level(vocab, merges, files.get("tokenizer_file"))
         self._build(
-            {
-                "model": model,
-                "normalizer": None,
-                "pre_tokenizer": {**byte_level, "add_prefix_space": self.add_prefix_space},
-                "decoder": {**byte_level, "add_prefix_space": True},
-            },
+            byte_level_spec(source, self.add_prefix_space),
             {
                 "errors": errors,
                 "bos_token": bos_token,
@@ -119,14 +101,42 @@ class RobertaTokenizer(PreTrainedTokenizerBase):
         }
 
     def _vocabulary_files(self) -> dict[str, str | bytes]:
-        model = self._spec["model"]
-        return {
-            "vocab.json": json.dumps(model["vocab"], ensure_ascii=False) + "\n",
-            "merges.txt": "".join(line + "\n" for line in ["#version: 0.2", *model["merges"]]),
-        }
+        return byte_level_files(self._spec["model"])
 
 
-def _read(vocab: Any, merges: Any, tokenizer_file: str | None) -> Source:
+def byte_level_spec(source: Source, add_prefix_space: bool) -> dict[str, Any]:
+    """Model and steps of byte-level BPE."""
+    model = {
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": None,
+        "continuing_subword_prefix": "",
+        "end_of_word_suffix": "",
+        "fuse_unk": False,
+        "byte_fallback": False,
+        "ignore_merges": False,
+        "vocab": source.vocab,
+        "merges": source.merges,
+    }
+    byte_level = {"type": "ByteLevel", "trim_offsets": True, "use_regex": True}
+    return {
+        "model": model,
+        "normalizer": None,
+        "pre_tokenizer": {**byte_level, "add_prefix_space": add_prefix_space},
+        "decoder": {**byte_level, "add_prefix_space": True},
+    }
+
+
+def byte_level_files(model: Mapping[str, Any]) -> dict[str, str | bytes]:
+    """vocab.json and merges.txt of a byte-level BPE model."""
+    return {
+        "vocab.json": json.dumps(model["vocab"], ensure_ascii=False) + "\n",
+        "merges.txt": "".join(line + "\n" for line in ["#version: 0.2", *model["merges"]]),
+    }
+
+
+def read_byte_level(vocab: Any, merges: Any, tokenizer_file: str | None) -> Source:
+    """Vocabulary and merges from wherever a constructor was told to find them."""
     where = "vocab"
     if vocab is None:
         assert tokenizer_file is not None

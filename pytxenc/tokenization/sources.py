@@ -129,6 +129,21 @@ def typed_pieces(
     ]
 
 
+def unigram_spec(source: Source, unk_id: int, prefix: bool) -> dict[str, Any]:
+    """Model and steps of a Unigram vocabulary that SentencePiece made."""
+    normalizer = None
+    if source.charsmap is not None:
+        normalizer = {"type": "Precompiled", "precompiled_charsmap": source.charsmap}
+    pre_tokenizer, decoder = metaspace(prefix)
+    model = {"type": "Unigram", "unk_id": unk_id, "byte_fallback": False, "vocab": source.vocab}
+    return {
+        "model": model,
+        "normalizer": normalizer,
+        "pre_tokenizer": pre_tokenizer,
+        "decoder": decoder,
+    }
+
+
 def metaspace(prefix: bool) -> tuple[dict[str, Any], dict[str, Any]]:
     """Pre-tokenizer and decoder that write U+2581 for the space before a word."""
     spec = {

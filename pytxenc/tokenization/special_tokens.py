@@ -207,31 +207,31 @@ class SpecialTokens:
         given = dict(special_tokens_dict)
         if "additional_special_tokens" in given:
             given.setdefault("extra_special_tokens", given.pop("additional_special_tokens"))
-        named = {name: value for name, value in given.items() if name != "extra_special_tokens"}
-        unknown = [name for name in named if name not in self._special_tokens]
-        if unknown:
-            raise ValueError(
-                f"{unknown[0]!r} is not the name of a special token; the names are"
-                f" {', '.join([*self._special_tokens, 'extra_special_tokens'])}"
-            )
-        new = [_special(name, value) for name, value in named.items()]
-        extra = given.get("extra_special_tokens")
+        names = [*self._special_tokens, "extra_special_tokens"]
+        named: dict[str, AddedToken] = {}
         extras = list(self._extra_special_tokens)
-        if extra is not None:
-            if not isinstance(extra, (list, tuple)):
+        new: list[AddedToken] = []  # in the order given, which decides their ids
+        for name, value in given.items():
+            if name not in names:
                 raise ValueError(
-                    f"extra_special_tokens must be a list of tokens, not {type(extra).__name__}"
+                    f"{name!r} is not the name of a special token; the names are"
+                    f" {', '.join(names)}"
                 )
-            tokens: list[str | AddedToken] = [
-                _special("extra_special_tokens", token) for token in extra
-            ]
+            if name != "extra_special_tokens":
+                named[name] = _special(name, value)
+                new.append(named[name])
+                continue
+            if not isinstance(value, (list, tuple)):
+                raise ValueError(f"{name} must be a list of tokens, not {type(value).__name__}")
+            tokens = [_special(name, token) for token in value]
             if not replace_extra_special_tokens:
-                present = self.extra_special_tokens
-                tokens = extras + [t for t in tokens if str(t) not in present]
-            extras = [*tokens] or extras
-            new += [t for t in extras if isinstance(t, AddedToken)]
+                tokens = [t for t in tokens if t.content not in self.extra_special_tokens]
+                extras += tokens
+            elif tokens:
+                extras = [*tokens]
+            new += tokens
         count = self.add_tokens(new, special_tokens=True)
-        self._special_tokens = {**self._special_tokens, **dict(zip(named, new, strict=False))}
+        self._special_tokens = {**self._special_tokens, **named}
         self._extra_special_tokens = extras
         return count
 

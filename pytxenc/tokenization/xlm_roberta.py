@@ -15,12 +15,12 @@ from .sources import (
     add_pieces_as_tokens,
     blank_ids,
     file_options,
-    metaspace,
     take_files,
     typed_pieces,
     unigram_source,
+    unigram_spec,
 )
-from .templates import template_processing
+from .templates import two_separators
 
 Token = str | AddedToken
 
@@ -73,22 +73,8 @@ class XLMRobertaTokenizer(PreTrainedTokenizerBase):
                 add_pieces_as_tokens(kwargs, extra)
         if len(source.vocab) < 4:
             raise ValueError(f"{source.where}: has no piece 3, which is the unknown one")
-        normalizer = None
-        if source.charsmap is not None:
-            normalizer = {"type": "Precompiled", "precompiled_charsmap": source.charsmap}
-        pre_tokenizer, decoder = metaspace(self.add_prefix_space)
         self._build(
-            {
-                "model": {
-                    "type": "Unigram",
-                    "unk_id": 3,
-                    "byte_fallback": False,
-                    "vocab": source.vocab,
-                },
-                "normalizer": normalizer,
-                "pre_tokenizer": pre_tokenizer,
-                "decoder": decoder,
-            },
+            unigram_spec(source, 3, self.add_prefix_space),
             {
                 "add_prefix_space": self.add_prefix_space,
                 "bos_token": bos_token,
@@ -105,14 +91,7 @@ class XLMRobertaTokenizer(PreTrainedTokenizerBase):
         )
 
     def _make_post_processor(self) -> dict[str, Any]:
-        bos, eos = self.bos_token, self.eos_token
-        if bos is None or eos is None:
-            raise ValueError("bos_token and eos_token must be set: the template is made of them")
-        return template_processing(
-            [(bos, 0), (0, 0), (eos, 0)],
-            [(bos, 0), (0, 0), (eos, 0), (eos, 0), (1, 0), (eos, 0)],
-            {bos: self.bos_token_id, eos: self.eos_token_id},
-        )
+        return two_separators(self)
 
     def _vocabulary_files(self) -> dict[str, str | bytes]:
         model, normalizer = self._spec["model"], self._spec["normalizer"]

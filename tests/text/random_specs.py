@@ -21,6 +21,21 @@ Spec = dict[str, Any]
 PARTS = [*"abAB .,'_1\t\n\x00", "  ", "\xe9", "e\u0301", "\u0301", "\u4e2d", MARK, "\u0120", "\xa0"]
 PARTS += ["\u200b", "\U0001f600", "\U0001f468\u200d\U0001f469", "\xdf", "\u0130", "<s>", "##a"]
 REPLACE = {"type": "Replace", "pattern": {"String": MARK}, "content": " "}
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+REGEXES = [
+    *(GPT2, r"\s+", r"\w+", r"[^\s]", r"a|b", "", r"(?=a)", r"\b", r"a*", r"(?<=a)b", r"(?<!a)."),
+    *(r"\p{L}+|\p{N}", r"\d", r"(.)\1", r"(?i)AB", r"^.", r".$", r"\z", r"\G.", r"\X", r"(?m)."),
+    *(
+        r"a\K.",
+        r"\p{Han}",
+        r"[^\x00-\x7f]+",
+        r"(?~a)",
+        r"[[:space:]]",
+        r"(?<x>a)(?:b|\g<x>)*",
+        r".",
+    ),
+]
+DELIMITERS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]
 
 
 def text(rng: random.Random, longest: int) -> str:
@@ -68,6 +83,12 @@ def model(rng: random.Random, kind: str) -> Spec:
     return result
 
 
+def pattern(rng: random.Random) -> Spec:
+    if rng.random() < 0.5:
+        return {"Regex": rng.choice(REGEXES)}
+    return {"String": rng.choice(("a", " ", "ab", "", "aa", "\u4e2d", "."))}
+
+
 def normalizer(rng: random.Random) -> Spec | None:
     forms = [{"type": name} for name in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents")]
     choices = [
@@ -75,23 +96,55 @@ def normalizer(rng: random.Random) -> Spec | None:
         BERT_NORMALIZER,
         {**BERT_NORMALIZER, "lowercase": False},
         {"type": "Strip", "strip_left": True, "strip_right": rng.random() < 0.5},
-        {"type": "Replace", "pattern": {"String": rng.choice(("a", " ", "ab"))}, "content": "b"},
+        {
+            "type": "Replace",
+            "pattern": pattern(rng),
+            "content": rng.choice(("b", "", "\xe9\u4e2d")),
+        },
+        {"type": "Nmt"},
+        {"type": "ByteLevel"},
         {"type": "Prepend", "prepend": rng.choice((MARK, " ", "ab"))},
     ]
     steps = rng.choices(choices, k=rng.choice((0, 0, 1, 1, 2, 3)))
     return {"type": "Sequence", "normalizers": steps} if steps else None
 
 
-def pre_tokenizer(rng: random.Random, byte_level: bool) -> Spec | None:
-    spaces = {"type": "WhitespaceSplit"}
-    if byte_level:
-        last = {**BYTE_LEVEL, "add_prefix_space": rng.random() < 0.5}
-        last["use_regex"] = rng.random() < 0.8
-        return rng.choice((last, {"type": "Sequence", "pretokenizers": [spaces, last]}))
+def split(rng: random.Random) -> Spec:
+    parts = {"pattern": pattern(rng), "behavior": rng.choice(DELIMITERS)}
+    return {"type": "Split", **parts, "invert": rng.random() < 0.3}
+
+
+def cutter(rng: random.Random) -> Spec:
+    """Any pre-tokenizer but ByteLevel."""
     scheme = rng.choice(("always", "first", "never"))
     metaspace = {**METASPACE, "prepend_scheme": scheme, "split": rng.random() < 0.7}
-    steps = rng.choices(({"type": "BertPreTokenizer"}, spaces, metaspace), k=rng.choice((0, 1, 2)))
-    return {"type": "Sequence", "pretokenizers": steps} if steps else None
+    if rng.random() < 0.2:
+        metaspace["replacement"] = rng.choice(("_", "a", " ", "\U0001f600"))
+    choices = (
+        {"type": "BertPreTokenizer"},
+        {"type": "WhitespaceSplit"},
+        {"type": "Whitespace"},
+        {"type": "UnicodeScripts"},
+        {"type": "Punctuation", "behavior": rng.choice(DELIMITERS)},
+        {"type": "Digits", "individual_digits": rng.random() < 0.5},
+        {"type": "CharDelimiterSplit", "delimiter": rng.choice("a _\u4e2d")},
+        {"type": "FixedLength", "length": rng.randint(1, 4)},
+    )
+    return rng.choice((metaspace, split(rng), rng.choice(choices)))
+
+
+def pre_tokenizer(rng: random.Random, byte_level: bool) -> Spec | None:
+    steps = [cutter(rng) for _ in range(rng.choice((0, 0, 1, 1, 2, 6)))]
+    if byte_level or rng.random() < 0.15:
+        last = {**BYTE_LEVEL, "add_prefix_space": rng.random() < 0.5}
+        last["use_regex"] = rng.random() < 0.7
+        at = len(steps) if rng.random() < 0.8 else rng.randint(0, len(steps))
+        steps.insert(at, last)
+    if not steps:
+        return None
+    if len(steps) == 1 and rng.random() < 0.5:
+        return steps[0]
+    return {"type": "Sequence", "pretokenizers": steps}
 
 
 def template(rng: random.Random) -> Spec:
@@ -141,7 +194,11 @@ def decoder(rng: random.Random) -> Spec | None:
             BYTE_LEVEL,
             {"type": "WordPiece", "prefix": "##", "cleanup": rng.random() < 0.5},
             {**METASPACE, "prepend_scheme": rng.choice(("always", "never"))},
-            {"type": "BPEDecoder", "suffix": "a"},
+            {"type": "BPEDecoder", "suffix": rng.choice(("a", "ab", ""))},
+            {"type": "CTC", "pad_token": "a", "word_delimiter_token": "_", "cleanup": True},
+            {"type": "CTC", "pad_token": "", "word_delimiter_token": "", "cleanup": False},
+            {**METASPACE, "replacement": "a"},
+            {"type": "Replace", "pattern": pattern(rng), "content": rng.choice(("", "x"))},
             {"type": "Sequence", "decoders": steps},
             *steps,
         )

@@ -229,10 +229,18 @@ SCORES = unigram([("<unk>", 0.0), ("a", -1.0)])
         (changed(MERGE, unk_token="?"), "model: unk_token is not in the vocabulary"),
         (changed(MERGE, dropout=0.5), "dropout is not supported"),
         (changed(MERGE, dropout="x"), "dropout must be null or a number, not str"),
-        (changed(MERGE, byte_fallback=True), "byte_fallback is not supported"),
+        (changed(MERGE, byte_fallback=1), "model.byte_fallback: expected a bool, got int"),
+        (
+            changed(MERGE, byte_fallback=True, end_of_word_suffix="</w>"),
+            "byte_fallback is not supported together with",
+        ),
         (changed(MERGE, fuse_unk=1), "model.fuse_unk: expected a bool, got int"),
-        (changed(MERGE, end_of_word_suffix="</w>"), "end_of_word_suffix is not supported"),
-        (changed(MERGE, continuing_subword_prefix="##"), "subword_prefix is not supported"),
+        (changed(MERGE, end_of_word_suffix=3), "word_suffix: expected a str, got int"),
+        (changed(MERGE, end_of_word_suffix="x" * 65), "suffix of 65 bytes is too long"),
+        (
+            changed(MERGE, continuing_subword_prefix="##"),
+            r"merges\[0\]: 'b' does not begin with the continuing_subword_prefix",
+        ),
         (changed(SCORES, vocab={"a": 0}), "model.vocab: expected a list, got dict"),
         (changed(SCORES, vocab=["a"]), r"model.vocab\[0\]: expected a list, got str"),
         (changed(SCORES, vocab=[["a"]]), r"model.vocab\[0\]: expected a piece and its score"),
@@ -241,7 +249,13 @@ SCORES = unigram([("<unk>", 0.0), ("a", -1.0)])
         (changed(SCORES, vocab=[["a", float("-inf")]]), r"vocab\[0\]: a score must be finite"),
         (changed(SCORES, unk_id=2), "model.unk_id: a number out of range"),
         (changed(SCORES, unk_id=-1), "model.unk_id: a number out of range"),
-        (changed(SCORES, byte_fallback=True), "byte_fallback is not supported"),
+        (changed(SCORES, byte_fallback=1), "byte_fallback: expected a bool, got int"),
+        (changed(SCORES, vocab=[["a", 1e101]]), r"the score 1e\+101 of piece 0 is out of range"),
+        (changed(SCORES, vocab=[["a" * 1025, 0.0]]), r"piece 0, 'a{40}...', has 1025 bytes"),
+        (
+            changed(PIECE, vocab={"a" * 1025: 1}, max_input_chars_per_word=1025),
+            r"piece 0, 'a{40}...', has 1025 bytes",
+        ),
     ],
 )
 def test_bad_models(model, message):

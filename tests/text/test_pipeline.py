@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pipeline_reference import (
     BERT_NORMALIZER,
-    BYTE_LEVEL,
     FIELDS,
     METASPACE,
     Both,
@@ -288,6 +287,8 @@ TEMPLATE = {
     "special_tokens": {},
 }
 SPECIAL = {"SpecialToken": {"id": "[X]", "type_id": 0}}
+REPLACE = {"type": "Replace", "pattern": {"String": "a"}, "content": ""}
+SPLIT = {"type": "Split", "pattern": {"String": "a"}, "behavior": "Removed", "invert": False}
 
 
 def nested(depth, inner):
@@ -300,7 +301,7 @@ def nested(depth, inner):
     "parts, message",
     [
         ({"normalizer": 3}, "normalizer: expected a dict, got int"),
-        ({"normalizer": {"type": "Nmt"}}, "normalizer: the type 'Nmt' is not supported"),
+        ({"normalizer": {"type": "Nmt2"}}, "normalizer: the type 'Nmt2' is not supported"),
         ({"normalizer": {"type": "BertNormalizer"}}, "normalizer.clean_text: expected a bool"),
         ({"normalizer": nested(17, {"type": "NFC"})}, "nested more than 16 deep"),
         (
@@ -309,10 +310,6 @@ def nested(depth, inner):
         ),
         ({"normalizer": {"type": "Sequence"}}, "normalizer.normalizers: expected a list"),
         (
-            {"normalizer": {"type": "Replace", "pattern": {"Regex": "a"}, "content": ""}},
-            "normalizer.pattern: regular expressions are not supported",
-        ),
-        (
             {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "A"}},
             "precompiled_charsmap: this is not base64",
         ),
@@ -320,12 +317,7 @@ def nested(depth, inner):
             {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
             "normalizer.precompiled_charsmap: ",
         ),
-        ({"pre_tokenizer": {"type": "Split"}}, "pre_tokenizer: the type 'Split'"),
-        ({"pre_tokenizer": BYTE_LEVEL}, "model: a WordLevel model after a ByteLevel"),
-        (
-            {"pre_tokenizer": {**METASPACE, "replacement": "_"}},
-            "pre_tokenizer: a replacement other than U\\+2581",
-        ),
+        ({"pre_tokenizer": {"type": "Split"}}, "pre_tokenizer.pattern: expected a dict"),
         (
             {"pre_tokenizer": {**METASPACE, "prepend_scheme": "maybe"}},
             "prepend_scheme must be always, first or never, not 'maybe'",
@@ -334,16 +326,34 @@ def nested(depth, inner):
             {"pre_tokenizer": {**METASPACE, "add_prefix_space": False}},
             "add_prefix_space contradicts prepend_scheme",
         ),
+        ({"pre_tokenizer": {"type": "X"}}, "pre_tokenizer: the type 'X'"),
         (
-            {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [SPACES] * 5}},
-            r"pretokenizers\[4\]: more than 4 pre-tokenizers",
+            {"pre_tokenizer": {**METASPACE, "replacement": "ab"}},
+            "replacement: expected one character",
         ),
         (
-            {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [BYTE_LEVEL, SPACES]}},
-            r"pretokenizers\[1\]: nothing may follow a ByteLevel",
+            {"pre_tokenizer": {"type": "FixedLength", "length": 0}},
+            "length: pieces of no characters",
         ),
-        ({"decoder": {"type": "CTC"}}, "decoder: the type 'CTC'"),
-        ({"decoder": {"type": "BPEDecoder", "suffix": ""}}, "decoder: an empty string cannot"),
+        ({"pre_tokenizer": {"type": "Punctuation", "behavior": "X"}}, "behavior 'X' is not known"),
+        ({"pre_tokenizer": {"type": "Digits"}}, "individual_digits: expected a bool"),
+        ({"pre_tokenizer": {**SPLIT, "invert": 3}}, "invert: expected a bool"),
+        (
+            {"pre_tokenizer": {**SPLIT, "pattern": {"Regex": "(a"}}},
+            "pre_tokenizer.pattern.Regex: not a usable regular expression: end pattern",
+        ),
+        (
+            {"pre_tokenizer": {**SPLIT, "pattern": {"Regex": "a", "String": "a"}}},
+            "pre_tokenizer.pattern: expected one of String and Regex",
+        ),
+        ({"normalizer": {**REPLACE, "pattern": {}}}, "pattern: expected one of String and Regex"),
+        ({"normalizer": {**REPLACE, "pattern": {"Regex": "["}}}, "Regex: not a usable regular"),
+        ({"decoder": {"type": "X"}}, "decoder: the type 'X'"),
+        ({"decoder": {"type": "CTC"}}, "decoder.pad_token: expected a str"),
+        (
+            {"decoder": {"type": "Strip", "content": "ab", "start": 1, "stop": 1}},
+            "decoder.content: expected one character, got 2",
+        ),
         ({"post_processor": {"type": "X"}}, "post_processor: the type 'X'"),
         ({"post_processor": {**BERT_ENDS, "sep": ["x"]}}, "post_processor.sep: expected a token"),
         ({"post_processor": {**BERT_ENDS, "cls": ["x", -1]}}, "post_processor.cls: a number out"),

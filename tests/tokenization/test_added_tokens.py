@@ -220,3 +220,18 @@ def test_copies_are_independent(fresh):
         assert fresh.cls_token == "[CLS]"
         assert repr(copied(fresh)) == repr(fresh)
         assert copied(other)("zzz hello", "the") == other("zzz hello", "the")
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_tokens(fresh, tmp_path):
+    """Added, found, saved and read in time that grows with their number, not its square."""
+    names = [f"tok{i}en" for i in range(100_000)]
+    assert fresh.add_tokens(names) == len(names)
+    size = fresh.vocab_size
+    assert fresh(" ".join(names), add_special_tokens=False).input_ids == [
+        *range(size, size + 100_000)
+    ]
+    fresh.save_pretrained(tmp_path)
+    again = BertTokenizer.from_pretrained(tmp_path)
+    assert again.get_added_vocab() == fresh.get_added_vocab()
+    assert again.tokenize("xtok77en tok5entok99999en") == ["x", "tok77en", "tok5en", "tok99999en"]

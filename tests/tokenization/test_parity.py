@@ -5,34 +5,6 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-EXAMPLES = 2000 if os.environ.get("PYTXENC_SLOW") else 60
-QUICK = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
-PIECES = [
-    "hello world", " the dog", "is cute.", "unable", "playing", "9,999", "3.0,", "a(b)c", "it's",
-    "IT'S", "  ", "\t", "\n", "\r\n", "\u00a0", "\u3000", "\u200b", "\x00", "\ufffd", "\ufeff",
-    "café",
-    "cafe\u0301", "ﬁ", "①", "½", "ß", "İ", "中国", "日本語テキスト", "한국어", "👩‍👩‍👧", "🇩🇪",
-    "e\u0301\u0323", "\u2581", "``quoted''", "€5", "£", "\u2013", "[MASK]", " <mask>", "<mask> ",
-    "[CLS]", "<s>", "</s>", "[UNK]", "<unk>", "<pad>", "##ing", "x" * 101, "\ue000", "\u0378",
-    "ǅ", "\u017f", "Ω", "ﷺ",
-]  # fmt: skip
-texts = st.one_of(
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=24),
-    st.lists(st.sampled_from(PIECES), max_size=6).map("".join),
-    st.lists(st.sampled_from(PIECES), max_size=6).map(" ".join),
-)
-words = st.lists(texts, max_size=5)
-
-FIELDS = ("ids", "type_ids", "attention_mask", "special_tokens_mask", "offsets", "word_ids",
-          "sequence_ids")  # fmt: skip
 
 
 def plain(value):
@@ -41,109 +13,6 @@ def plain(value):
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
-
-
-def assert_same(ours, reference, unk_id):
-    assert list(ours) == list(reference)
-    assert {k: plain(v) for k, v in ours.items()} == {k: plain(v) for k, v in reference.items()}
-    assert len(ours.encodings) == len(reference.encodings)
-    for mine, theirs in zip(ours.encodings, reference.encodings, strict=True):
-        for field in FIELDS:
-            assert getattr(mine, field) == getattr(theirs, field), field
-        for token, known, index in zip(mine.tokens, theirs.tokens, mine.ids, strict=True):
-            # The reference shows the text of an unknown piece, and the space that a token
-            # takes in; ours are the vocabulary's.
-            assert token in (known, known.strip()) or index == unk_id
-        if not mine.overflowing and "overflow_to_sample_mapping" in ours:
-            continue  # a piece of a pair cut off; the reference says again which others there are
-        for a, b in zip(mine.overflowing, theirs.overflowing, strict=True):
-            assert (a.ids, a.offsets, a.word_ids) == (b.ids, b.offsets, b.word_ids)
-
-
-def compare(twins, *args, **kwargs):
-    """Both give the same, or both refuse."""
-    ours, reference = twins
-    try:
-        expected = reference(*args, **kwargs)
-    except BaseException as error:  # the reference's panics are no Exception
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        with pytest.raises((ValueError, TypeError)):
-            ours(*args, **kwargs)
-        return
-    assert_same(ours(*args, **kwargs), expected, ours.unk_token_id)
-
-
-@given(text=texts)
-@QUICK
-def test_any_text(twins, text):
-    compare(twins, text, return_offsets_mapping=True, return_token_type_ids=True)
-
-
-@given(data=st.data())
-@QUICK
-def test_any_arguments(twins, data):
-    split = data.draw(st.booleans(), "is_split_into_words")
-    one = words if split else texts
-    shape = data.draw(st.sampled_from(["one", "pair", "batch", "batch of pairs"]), "shape")
-    size = data.draw(st.integers(1, 4)) if "batch" in shape else None
-    first = data.draw(one if size is None else st.lists(one, min_size=size, max_size=size))
-    second = None
-    if "pair" in shape:
-        second = data.draw(one if size is None else st.lists(one, min_size=size, max_size=size))
-    arguments = {
-        "add_special_tokens": st.booleans(),
-        "truncation": st.sampled_from([True, False, "only_first", "only_second", "longest_first"]),
-        "max_length": st.integers(4, 16),
-        "stride": st.integers(0, 3),
-        "padding": st.sampled_from([True, False, "max_length", "longest"]),
-        "pad_to_multiple_of": st.sampled_from([None, 2, 8]),
-        "padding_side": st.sampled_from([None, "left", "right"]),
-        "return_token_type_ids": st.sampled_from([None, True, False]),
-        "return_attention_mask": st.sampled_from([None, True, False]),
-        "return_overflowing_tokens": st.booleans(),
-        "return_special_tokens_mask": st.booleans(),
-        "return_offsets_mapping": st.booleans(),
-        "return_length": st.booleans(),
-        "split_special_tokens": st.booleans(),
-    }
-    chosen = data.draw(st.sets(st.sampled_from(sorted(arguments))), "arguments")
-    kwargs = {name: data.draw(arguments[name], name) for name in sorted(chosen)}
-    if split and size is not None and first and not first[0] and second is None:
-        return  # an empty list of words says nothing about what the batch holds
-    compare(twins, first, second, is_split_into_words=split, verbose=False, **kwargs)
-
-
-@given(text=texts)
-@QUICK
-def test_tokens_and_text(twins, text):
-    ours, reference = twins
-    ids = reference(text)["input_ids"]
-    assert ours.convert_ids_to_tokens(ids) == reference.convert_ids_to_tokens(ids)
-    for skip in (False, True):
-        assert ours.decode(ids, skip) == reference.decode(ids, skip_special_tokens=skip)
-    tokens = reference.convert_ids_to_tokens(ids)
-    assert ours.convert_tokens_to_string(tokens) == reference.convert_tokens_to_string(tokens)
-    assert ours.convert_tokens_to_ids(tokens) == reference.convert_tokens_to_ids(tokens)
-
-
-@pytest.mark.parametrize("side", ["left", "right"])
-@pytest.mark.parametrize("pair", [None, "the world is playing, hello dog"])
-@pytest.mark.parametrize("truncation", ["longest_first", "only_first"])
-def test_truncation_on_each_side(twins, side, pair, truncation):
-    text = "hello the dog's unable world 9,999 is cute"
-    before = [tokenizer.truncation_side for tokenizer in twins]
-    try:
-        for tokenizer in twins:
-            tokenizer.truncation_side = side
-        for overflow in (False, True):
-            compare(
-                twins, text, pair, truncation=truncation, max_length=21, stride=2,
-                return_overflowing_tokens=overflow,
-            )  # fmt: skip
-    finally:
-        for tokenizer, value in zip(twins, before, strict=True):
-            tokenizer.truncation_side = value
 
 
 @pytest.mark.parametrize("kind", ["np", "pt"])
@@ -265,12 +134,3 @@ def test_pad(twins, kind):
         mine, theirs = ours.pad(given, **kwargs), reference.pad(copy, **kwargs)
         assert {k: plain(v) for k, v in mine.items()} == {k: plain(v) for k, v in theirs.items()}
         assert [type(v) for v in mine.values()] == [type(v) for v in theirs.values()]
-
-
-def test_rows_cut_off_do_not_widen_the_others(twins):
-    """Of a pair cut off a row may be longer than max_length; the reference pads without it."""
-    first, second = [["0"], []], [["0"], []]
-    arguments = {"truncation": True, "max_length": 4, "padding": True}
-    compare(
-        twins, first, second, is_split_into_words=True, return_overflowing_tokens=True, **arguments
-    )
