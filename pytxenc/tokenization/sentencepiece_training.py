@@ -79,14 +79,9 @@ def train_unigram(
 
     from tqdm import tqdm
 
-    kind = type(successor.tokenizer)
-    layouts = {"spiece.model": _albert_layout, "sentencepiece.bpe.model": _xlm_roberta_layout}
-    layout = layouts.get(kind.vocab_files_names.get("vocab_file", ""))
-    if layout is None:
-        raise ValueError(f"a {kind.__name__} with a Unigram model cannot be trained")
     arguments = {
         **_trainer_options(options),
-        **layout(successor, check_count("vocab_size", vocab_size)),
+        **_layout(successor, check_count("vocab_size", vocab_size)),
     }
     user_defined = [*arguments["user_defined_symbols"], *options.get("user_defined_symbols", ())]
     arguments["user_defined_symbols"] = user_defined = list(dict.fromkeys(user_defined))
@@ -112,7 +107,7 @@ def train_unigram(
     if errors:
         raise errors[0]
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, kind.vocab_files_names["vocab_file"])
+        path = os.path.join(folder, "spiece.model")
         with open(path, "wb") as file:
             file.write(model.getvalue())
         found = [] if _has_original_rules(successor) else user_defined
@@ -153,16 +148,35 @@ def _pieces(successor: Successor, kind: int) -> list[str]:
     return [str(successor.renamed(piece)) for piece, _, this in typed if this == kind]
 
 
-def _symbols(successor: Successor, first: list[str], last: list[str]) -> dict[str, Any]:
+def _symbols(successor: Successor, placed: list[str]) -> dict[str, Any]:
     """Control and user-defined symbols, but for those that have a place of their own."""
     control = [*_pieces(successor, CONTROL), *successor.special_contents()]
-    placed = {*first, *last}
     control = [piece for piece in dict.fromkeys(control) if piece not in placed]
     user_defined = _pieces(successor, USER_DEFINED)
     return {
         "control_symbols": control,
         "user_defined_symbols": [p for p in user_defined if p not in {*placed, *control}],
     }
+
+
+def _layout(successor: Successor, vocab_size: int) -> dict[str, Any]:
+    """Which ids the pieces of special tokens have, and how many there are in all."""
+    from .albert import AlbertTokenizer
+    from .camembert import CamembertTokenizer
+    from .xlm_roberta import XLMRobertaTokenizer
+
+    layouts = {
+        AlbertTokenizer: _albert_layout,
+        CamembertTokenizer: _camembert_layout,
+        XLMRobertaTokenizer: _xlm_roberta_layout,
+    }
+    for kind, layout in layouts.items():
+        if isinstance(successor.tokenizer, kind):
+            return layout(successor, vocab_size)
+    raise ValueError(
+        f"a {type(successor.tokenizer).__name__} with a Unigram model cannot be trained;"
+        f" {', '.join(kind.__name__ for kind in layouts)} can"
+    )
 
 
 def _albert_layout(successor: Successor, vocab_size: int) -> dict[str, Any]:
@@ -178,17 +192,28 @@ def _albert_layout(successor: Successor, vocab_size: int) -> dict[str, Any]:
         "eos_id": -1,
         "pad_piece": pad,
         "unk_piece": unk,
-        **_symbols(successor, [pad, unk], []),
+        **_symbols(successor, [pad, unk]),
     }
 
 
 def _xlm_roberta_layout(successor: Successor, vocab_size: int) -> dict[str, Any]:
     """<unk> 0, <s> 1, </s> 2 in the file, which are <s> <pad> </s> <unk> in the tokenizer."""
+    return _roberta_layout(successor, vocab_size - 2, [])  # <pad> and <mask> are not in the file
+
+
+def _camembert_layout(successor: Successor, vocab_size: int) -> dict[str, Any]:
+    """<unk> 0, <s> 1, </s> 2 in the file; the tokenizer has five tokens of its own for the
+    first, and <mask> last."""
+    own = ["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"]
+    return _roberta_layout(successor, vocab_size - 5, own)
+
+
+def _roberta_layout(successor: Successor, size: int, own: list[str]) -> dict[str, Any]:
     old = successor.tokenizer
     named = [old.bos_token, old.pad_token, old.eos_token, old.unk_token, old.mask_token]
     bos, pad, eos, unk, mask = (str(successor.renamed(token)) for token in named)
     return {
-        "vocab_size": max(vocab_size - 2, 0),  # <pad> and <mask> are not in the file
+        "vocab_size": max(size, 0),
         "unk_id": 0,
         "bos_id": 1,
         "eos_id": 2,
@@ -196,7 +221,7 @@ def _xlm_roberta_layout(successor: Successor, vocab_size: int) -> dict[str, Any]
         "unk_piece": unk,
         "bos_piece": bos,
         "eos_piece": eos,
-        **_symbols(successor, [bos, pad, eos, unk], [mask]),
+        **_symbols(successor, [bos, pad, eos, unk, mask, *own]),
     }
 
 

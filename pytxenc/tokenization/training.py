@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import logging
 import operator
+import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from .. import _core
 from ..arguments import unknown_keyword
+from ..safetensors_file import write_text
 from .added_tokens import AddedToken
+from .files import to_json
 from .special_tokens import NAMED_TOKENS, check_token
 
 logger = logging.getLogger("pytxenc")
@@ -36,6 +40,7 @@ _MODELS: dict[str, dict[str, Any]] = {
         "continuing_subword_prefix": "##",
         "max_input_chars_per_word": 100,
     },
+    "WordLevel": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"},
 }
 _OPTIONS: dict[str, dict[str, Any]] = {
     "BPE": {
@@ -55,13 +60,14 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "continuing_subword_prefix": "##",
         "end_of_word_suffix": "",
     },
+    "WordLevel": {"min_frequency": 0, "show_progress": True},
 }
 
 
 class Vocabulary(NamedTuple):
     """What was learned."""
 
-    tokens: list[str]  # by id
+    tokens: list[str]  # by id; of a token that is there twice the last id counts
     merges: list[tuple[str, str]]  # by rank
 
 
@@ -86,9 +92,9 @@ def learn_vocabulary(
     length: number of texts, for the progress bar.
     affixed: characters with the prefix or suffix, to be numbered in this order.  The
         reference's order is random; here they follow each other by code point.
-    options: those of `BpeTrainer` and `WordPieceTrainer`: min_frequency, show_progress,
-        limit_alphabet, initial_alphabet, continuing_subword_prefix, end_of_word_suffix and,
-        for BPE, max_token_length.
+    options: those of `BpeTrainer`, `WordPieceTrainer` and `WordLevelTrainer`: min_frequency
+        and show_progress; but for WordLevel limit_alphabet, initial_alphabet,
+        continuing_subword_prefix and end_of_word_suffix; for BPE max_token_length.
 
     A bar is shown at a terminal only.  TypeError naming the item that is no text; ValueError
     for impossible options.
@@ -97,20 +103,13 @@ def learn_vocabulary(
 
     kind = str(spec["model"]["type"])
     if kind not in _OPTIONS:
-        raise ValueError(f"a {kind} vocabulary cannot be learned; {' and '.join(_OPTIONS)} can")
+        raise ValueError(f"a {kind} vocabulary cannot be learned here; {', '.join(_OPTIONS)} can")
     for name in options:
         if name not in _OPTIONS[kind]:
             raise unknown_keyword("train_new_from_iterator", name, _OPTIONS[kind])
     options = {**_OPTIONS[kind], **options}
     size = check_count("vocab_size", vocab_size)
-    arguments: dict[str, Any] = {
-        "limit_alphabet": _check_limit("limit_alphabet", options["limit_alphabet"]),
-        "initial_alphabet": _check_strings("initial_alphabet", options["initial_alphabet"]),
-        "prefix": _check_affix("continuing_subword_prefix", options),
-        "suffix": _check_affix("end_of_word_suffix", options),
-        "max_token_length": _check_limit("max_token_length", options.get("max_token_length")),
-        "affixed": tuple(affixed),
-    }
+    arguments = _merge_arguments(options) if kind != "WordLevel" else {}
     frequency = check_count("min_frequency", options["min_frequency"])
     hidden = None if options["show_progress"] else True
 
@@ -121,11 +120,14 @@ def learn_vocabulary(
             counter.add(batch, ntexts)
             ntexts += len(batch)
             bar.update(len(batch))
+    if kind == "WordLevel":
+        return Vocabulary(_frequent_words(counter.words(), size, frequency, special_tokens), [])
     with tqdm(total=size, desc="Learn tokens", unit="token", disable=hidden) as bar:
         tokens, merges = counter.train_bpe(
             size,
             frequency,
             tuple(special_tokens),
+            affixed=tuple(affixed),
             progress=lambda ntokens: bar.update(ntokens - bar.n),
             **arguments,
         )
@@ -138,6 +140,26 @@ def learn_vocabulary(
             size,
         )
     return Vocabulary(tokens, merges)
+
+
+def _merge_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `WordCounter.train_bpe` that options stand for."""
+    return {
+        "limit_alphabet": _check_limit("limit_alphabet", options["limit_alphabet"]),
+        "initial_alphabet": _check_strings("initial_alphabet", options["initial_alphabet"]),
+        "prefix": _check_affix("continuing_subword_prefix", options),
+        "suffix": _check_affix("end_of_word_suffix", options),
+        "max_token_length": _check_limit("max_token_length", options.get("max_token_length")),
+    }
+
+
+def _frequent_words(
+    counts: Mapping[bytes, int], size: int, min_frequency: int, special_tokens: Sequence[str]
+) -> list[str]:
+    """Special tokens and the most frequent words, of equally frequent ones the first."""
+    frequent = [(-count, word) for word, count in counts.items() if count >= min_frequency]
+    words = [word.decode() for _, word in sorted(frequent)]
+    return [*special_tokens, *words][:size]
 
 
 def text_batches(texts: Texts) -> Iterator[list[str]]:
@@ -232,8 +254,8 @@ def train_new(
         return train_unigram(successor, texts, vocab_size, length, **options)
     for name in ("continuing_subword_prefix", "end_of_word_suffix"):
         own = spec["model"].get(name) or ""
-        if kind == "WordPiece" and name == "end_of_word_suffix":
-            continue  # such a model has none, and yet the reference's trainer takes it
+        if kind == "WordLevel" or (kind == "WordPiece" and name == "end_of_word_suffix"):
+            continue  # such a model has none; the reference's trainer takes a suffix even so
         if (options.setdefault(name, own) or "") != own:
             raise ValueError(
                 f"{name}={options[name]!r} cannot be used: {type(tokenizer).__name__} writes its"
@@ -330,4 +352,58 @@ class Successor:
         arguments["added_tokens_decoder"] = dict(
             enumerate([*first, *(read[index] for index in sorted(read))])
         )
+        if "vocab_file" not in type(old).vocab_files_names:
+            return self._make_from_json(vocabulary, arguments)
         return type(old)(**vocabulary, **arguments)
+
+    def _make_from_json(self, vocabulary: dict[str, Any], arguments: dict[str, Any]) -> Any:
+        """A tokenizer that is what its tokenizer.json says."""
+        vocab: dict[str, int] = vocabulary["vocab"]
+        model = {**self.spec["model"], **vocabulary}
+        if "unk_token" in model and model["unk_token"] is not None:
+            model["unk_token"] = self.renamed(model["unk_token"])
+        added = [
+            {"id": vocab.get(token.content, len(vocab)), **token.to_dict()}
+            for token in self.special_tokens()
+        ]
+        spec = {
+            **self.tokenizer._tokenizer_json(),
+            "model": model,
+            "added_tokens": added,
+            "post_processor": self._with_new_ids(self.tokenizer._post_processor, vocab),
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "tokenizer.json")
+            write_text(path, to_json(spec))
+            return type(self.tokenizer)(tokenizer_file=path, **arguments)
+
+    def _with_new_ids(self, post_processor: Any, vocab: Mapping[str, int]) -> Any:
+        """A tokenizer.json post-processor for the new vocabulary."""
+        if post_processor is None:
+            return None
+        new = dict(post_processor)
+
+        def renamed(token: str) -> tuple[str, int]:
+            name = str(self.renamed(token))
+            if name not in vocab:
+                raise ValueError(
+                    f"the post-processor puts {name!r} around texts, which is not a special token"
+                    " of the new tokenizer"
+                )
+            return name, vocab[name]
+
+        if "processors" in new:
+            new["processors"] = [self._with_new_ids(part, vocab) for part in new["processors"]]
+        for name in ("cls", "sep"):
+            if name in new:
+                new[name] = list(renamed(new[name][0]))
+        if "special_tokens" in new:
+            new["special_tokens"] = {
+                key: {
+                    **entry,
+                    "tokens": [renamed(token)[0] for token in entry["tokens"]],
+                    "ids": [renamed(token)[1] for token in entry["tokens"]],
+                }
+                for key, entry in new["special_tokens"].items()
+            }
+        return new

@@ -327,5 +327,5 @@ def test_bad_options(options, error, match):
 
 
 def test_other_models_are_refused():
-    with pytest.raises(ValueError, match="a WordLevel vocabulary cannot be learned"):
-        learned({**WORDS, "model": {"type": "WordLevel"}}, ["a"])
+    with pytest.raises(ValueError, match="a Unigram vocabulary cannot be learned here"):
+        learned({**WORDS, "model": {"type": "Unigram"}}, ["a"])
