@@ -214,7 +214,8 @@ class SpecialTokens:
         for name, value in given.items():
             if name not in names:
                 raise ValueError(
-                    f"{name!r} is not the name of a special token; the names are {', '.join(names)}"
+                    f"{name!r} is not the name of a special token; the names are"
+                    f" {', '.join(names)}"
                 )
             if name != "extra_special_tokens":
                 named[name] = _special(name, value)
