@@ -1,7 +1,7 @@
 """The C extension.  Everything here is private to the package: the public API wraps it."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, final
 
 import numpy as np
@@ -146,6 +146,50 @@ def read_sentencepiece(data: bytes, /, with_normal: bool = True) -> dict[str, An
     type: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; without
     `with_normal` there is None for a normal piece.
     ValueError (with the byte offset) when malformed."""
+
+# ---- training tokenizers (ext/python/py_trainer.c over ext/text) ----
+
+@final
+class WordCounter:
+    """Counts the words of texts; one thread at a time may use it (RuntimeError).
+
+    `spec`: "normalizer" and "pre_tokenizer" as in tokenizer.json, and a "model" of the kind
+    that words are counted for (BPE takes bytes where the pre-tokenizer is ByteLevel).
+    """
+
+    def __new__(cls, spec: dict[str, Any]) -> WordCounter: ...
+    def add(self, texts: Sequence[str], first: int = 0) -> None:
+        """Count the words of the texts, numbered from `first` in errors, on all threads.
+
+        TypeError or ValueError names a text that is no str or holds a lone surrogate;
+        ValueError for one that is too long.  The GIL is released.
+        """
+    def words(self) -> dict[bytes, int]:
+        """Every word and its count."""
+    def train_bpe(
+        self,
+        vocab_size: int,
+        min_frequency: int,
+        special_tokens: tuple[str, ...],
+        *,
+        limit_alphabet: int | None = None,
+        initial_alphabet: tuple[str, ...] = (),
+        prefix: str = "",
+        suffix: str = "",
+        max_token_length: int | None = None,
+        affixed: tuple[str, ...] = (),
+        progress: Callable[[int], Any] | None = None,
+    ) -> tuple[list[str], list[tuple[str, str]]]:
+        """Learn tokens (in order of id) and merges (in order of rank).
+
+        `prefix` is written before characters that continue a word, `suffix` behind those that
+        end one; `affixed` are characters so written to be numbered first, in this order.
+        `progress` is called now and then with the number of tokens; what it raises ends the
+        training, as does Ctrl-C.
+        """
+
+def normalize_texts(spec: dict[str, Any], texts: Sequence[str], /) -> list[str]:
+    """The texts as the "normalizer" of `spec` changes them."""
 
 # ---- files (ext/python/py_files.c over ext/io) ----
 

@@ -80,7 +80,6 @@ _GONE = {
     "encoder": "see get_vocab()",
     "ids_to_tokens": "see convert_ids_to_tokens()",
     "sp_model": "see tokenize() and encode()",
-    "train_new_from_iterator": "training tokenizers is not supported",
     "wordpiece_tokenizer": "the steps of a tokenizer cannot be called one by one; see tokenize()",
 }
 
@@ -197,6 +196,8 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
         known_tokens = options["added_tokens_decoder"]
         if known_tokens is None:
             known_tokens = {**(options["legacy_added_tokens"] or {}), **(added_tokens or {})}
+        if known_tokens:
+            self.init_kwargs["added_tokens_decoder"] = dict(known_tokens)
         try:
             self._add([*self._first_tokens(known_tokens)])
             self._post_processor = self._make_post_processor()
@@ -329,6 +330,45 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
             else:
                 tokens.append(AddedToken(token, special=special_tokens))
         return self._add(tokens)
+
+    def train_new_from_iterator(
+        self: Self,
+        text_iterator: Iterable[str | Iterable[str]],
+        vocab_size: int,
+        length: int | None = None,
+        new_special_tokens: Sequence[str | AddedToken] | None = None,
+        special_tokens_map: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """A tokenizer of the same kind whose vocabulary is learned from texts.
+
+        text_iterator: texts, or lists of texts; it is gone through once.
+        vocab_size: tokens wanted, special ones among them.
+        length: number of texts, for the progress bar.
+        new_special_tokens: special tokens beside those of this tokenizer, which come first.
+        special_tokens_map: new names of special tokens.
+
+        Other arguments are the trainer's, for BPE and WordPiece min_frequency=0,
+        limit_alphabet=None, initial_alphabet=(), show_progress=True, and for BPE
+        max_token_length=None.  The vocabulary is that of transformers, but for what is random
+        there: the order of the "##" characters of WordPiece and what follows from it.  Unigram
+        tokenizers are trained by SentencePiece (`pip install pytxenc[sentencepiece]`) with
+        ALBERT's settings and have other pieces than in transformers; see
+        `sentencepiece_training`.
+
+        TypeError names an item that is no text; ValueError says what cannot be learned.
+        """
+        from .training import train_new
+
+        return train_new(
+            self,
+            text_iterator,
+            vocab_size,
+            length,
+            new_special_tokens,
+            special_tokens_map,
+            **kwargs,
+        )
 
     # ---- files ----
 
