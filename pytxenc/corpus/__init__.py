@@ -6,6 +6,7 @@
 from .encode import encode_corpus
 from .readers import Batch, Position, ReadOptions, read_batches, read_documents
 from .token_corpus import TokenCorpus
+from .work import has_unfinished
 
 __all__ = [
     "Batch",
@@ -13,6 +14,7 @@ __all__ = [
     "ReadOptions",
     "TokenCorpus",
     "encode_corpus",
+    "has_unfinished",
     "read_batches",
     "read_documents",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -57,17 +57,7 @@ class GrowingArray:
         """Make it a .npy file of the `size` items it holds."""
         with os.fdopen(os.dup(self._file), "r+b") as file:
             file.seek(0)
-            npy_format.write_array_header_1_0(
-                file,
-                {
-                    "descr": npy_format.dtype_to_descr(self.dtype),
-                    "fortran_order": False,
-                    "shape": (self.size,),
-                },
-            )
-            assert file.tell() == _HEADER_NBYTES
-            file.flush()
-            os.ftruncate(self._file, _HEADER_NBYTES + self.size * self.dtype.itemsize)
+            file.write(_header(self.dtype, self.size))
         self.sync()
 
     def close(self) -> None:
@@ -88,25 +78,26 @@ class GrowingArray:
         self.close()
 
 
-def open_mapped(path: str, dtypes: Sequence[str], size: int) -> NDArray[Any]:
+def open_mapped(path: str, dtype: str, size: int) -> NDArray[Any]:
     """A read-only view [size] of a .npy file's items; ValueError unless it is just that."""
+    kind = np.dtype(dtype)
+    nbytes = _HEADER_NBYTES + size * kind.itemsize
     with open(path, "rb") as file:
-        try:
-            version = npy_format.read_magic(file)
-            if version != (1, 0):
-                raise ValueError(f"version {version} of the header")
-            shape, fortran, dtype = npy_format.read_array_header_1_0(file)
-        except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
-            raise ValueError(f"{path}: not a usable .npy file: {error}") from None
-        start, nbytes = file.tell(), os.fstat(file.fileno()).st_size
-    if dtype not in [np.dtype(known) for known in dtypes]:
-        raise ValueError(f"{path}: holds {dtype}, expected {' or '.join(dtypes)}")
-    if shape != (size,) or fortran:
-        raise ValueError(f"{path}: has the shape {shape}, expected ({size},)")
-    if nbytes != start + size * dtype.itemsize:
-        raise ValueError(
-            f"{path}: has {nbytes} bytes where {start + size * dtype.itemsize} are expected; it was"
-            " cut or changed"
-        )
-    mapped: NDArray[Any] = np.memmap(path, dtype, "r", start, (size,))
+        if file.read(_HEADER_NBYTES) != _header(kind, size):
+            raise ValueError(f"{path}: not a .npy file of {size} items of {dtype}")
+        found = os.fstat(file.fileno()).st_size
+    if found != nbytes:
+        raise ValueError(f"{path}: has {found} bytes where {nbytes} are expected; it was changed")
+    mapped: NDArray[Any] = np.memmap(path, kind, "r", _HEADER_NBYTES, (size,))
     return np.asarray(mapped)
+
+
+def _header(dtype: np.dtype[Any], size: int) -> bytes:
+    """The header of the file of an array [size], as numpy.save writes it."""
+    header = io.BytesIO()
+    npy_format.write_array_header_1_0(
+        header,
+        {"descr": npy_format.dtype_to_descr(dtype), "fortran_order": False, "shape": (size,)},
+    )
+    assert header.tell() == _HEADER_NBYTES
+    return header.getvalue()

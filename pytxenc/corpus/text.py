@@ -57,19 +57,20 @@ def _blocks(path: str, options: ReadOptions, nbytes: int, start: Position) -> It
             raw, more = pending + chunk, bool(chunk)
             end = _whole(raw, split) if more else len(raw)
             if end == 0 and more:
-                spans = list(_open_pieces(raw, path, line, options))
-                end = spans[-1][2] if spans else 0
+                pieces = list(_open_pieces(raw, path, line, options))
+                end = pieces[-1][2] if pieces else 0
             else:
-                spans = [(0, end, end)]
+                pieces = [(0, end, end)]
             _check_utf8(raw[:end], path, offset, line)
             done = 0
-            for begin, stop, after in spans:
+            for begin, stop, after in pieces:
                 first = line + raw.count(b"\n", done, begin)
                 line += raw.count(b"\n", done, after)
                 offset += after - done
                 done = after
                 place = Position(file, offset, line) if more else Position(file + 1)
-                yield _Block(raw[begin:stop], first, place, stream.progress)
+                if begin < stop or not more:
+                    yield _Block(raw[begin:stop], first, place, stream.progress)
             pending = raw[end:]
 
 
@@ -138,20 +139,21 @@ def _open_pieces(
 def _pieces(
     raw: bytes, begin: int, end: int, options: ReadOptions
 ) -> Iterator[tuple[int, int, int]]:
-    """Cut raw[begin:end] while it is too long: (begin, end, begin of the next) of each piece."""
+    """Cut raw[begin:end] while it is too long: (begin, end, begin of the next) of each piece.
+
+    A piece may be empty, which is none.
+    """
     limit = options.max_document_bytes
     while end - begin > limit:
         stop = after = _cut(raw, begin, limit)
         if raw[stop - 1 : stop] == b"\n":
             stop -= 2 if raw[begin:stop].endswith(b"\r\n") else 1
-        keep = True
         if options.split == "blank-line":  # a piece must not be or begin with a blank line
-            keep = bool(raw[begin:stop].strip())
+            stop = stop if raw[begin:stop].strip() else begin
             blank = _BLANK.match(raw, after, end)
             assert blank is not None  # it matches nothing at least
             after = blank.end()
-        if keep:
-            yield begin, stop, after
+        yield begin, stop, after
         begin = after
 
 
@@ -196,7 +198,7 @@ def limited(
     for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
         rest = begin
         for start, stop, after in _pieces(raw, begin, end, options):
-            spans.append((start, stop))
+            spans += [(start, stop)] if start < stop else []
             rest = after
         if rest < end or rest == begin:
             spans.append((rest, end))
@@ -312,7 +314,7 @@ def _text_of(line: str, options: ReadOptions, path: str, number: int) -> bytes |
             raise json.JSONDecodeError("Extra data", line, end)
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"{path}: line {number}: not JSON: {error.msg} at character {error.pos}"
+            f"{path}: line {number}: not JSON: {error.msg} at column {error.pos + 1}"
         ) from None
     except RecursionError:
         raise ValueError(f"{path}: line {number}: JSON that is nested too deeply") from None

@@ -62,7 +62,7 @@ class TokenCorpus:
             self._check_lines()
 
     def _open(self, name: str, dtype: str, size: int) -> NDArray[Any]:
-        return open_mapped(os.path.join(self.path, name), [dtype], size)
+        return open_mapped(os.path.join(self.path, name), dtype, size)
 
     def _check_rising(self, name: str, offsets: NDArray[np.int64], last: int) -> None:
         path = os.path.join(self.path, name)

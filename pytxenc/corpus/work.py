@@ -32,7 +32,7 @@ from .npy import GrowingArray
 from .readers import Batch
 from .token_corpus import META_FILE
 
-__all__ = ["State", "Work"]
+__all__ = ["State", "Work", "has_unfinished"]
 
 _RESTART = "restart=True (--restart) discards it and begins anew"
 
@@ -229,6 +229,11 @@ class Work:
                     self.commit()
         finally:
             self._close()
+
+
+def has_unfinished(output: str | os.PathLike[str]) -> bool:
+    """Whether there is unfinished work for this output to go on with."""
+    return os.path.exists(os.path.join(os.path.abspath(output) + ".partial", "journal.json"))
 
 
 def _locked(folder: str) -> int:
