@@ -80,6 +80,29 @@ def read_sentencepiece(data: bytes, /) -> dict[str, Any]:
     type: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte.
     ValueError (with the byte offset) when malformed."""
 
+# ---- plain text (ext/python/py_text.c over ext/text) ----
+
+_Bytes = bytes | NDArray[np.uint8]
+
+def text_valid(text: _Bytes, /) -> bool:
+    """Whether it is well-formed UTF-8; the GIL is released here and below."""
+
+def find_documents(text: _Bytes, by_line: bool, /) -> NDArray[np.int64]:
+    """Begin and end [D, 2] of the documents in a text: its lines, or (not `by_line`) the
+    lines between blank lines together.  Line ends ("\\n" or "\\r\\n") are not part of them."""
+
+def find_lines(
+    text: _Bytes, ends: NDArray[np.int64], /
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Begin and end [L, 2] of the lines that are not blank in documents that end at `ends`
+    [D], and the number of lines up to the end of each document [D]."""
+
+def join_spans(
+    text: _Bytes, spans: NDArray[np.int64], drop_cr: bool, /
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The spans [D, 2], which follow each other, without what is between them [N], and where
+    each ends [D]; with `drop_cr` without a carriage return before a newline."""
+
 # ---- files (ext/python/py_files.c over ext/io) ----
 
 @final

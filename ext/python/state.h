@@ -24,6 +24,7 @@ struct txe_module *txe_type_state(PyTypeObject *type);
  * 0, or -1 with an exception set. */
 int txe_add_tokenizer(PyObject *module);
 int txe_add_files(PyObject *module);
+int txe_add_text(PyObject *module);
 int txe_add_encoder(PyObject *module);
 int txe_add_testing(PyObject *module);
 int txe_add_testing_text(PyObject *module);

@@ -15,10 +15,9 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __version__
+from .. import __version__, _core
 from ..tokenization import PreTrainedTokenizerBase
 from .encoder import encode_documents, fingerprint, id_dtype
-from .lines import split_lines
 from .readers import Batch, Format, Paths, Position, ReadOptions, Split, list_files, read_batches
 from .token_corpus import FORMAT, VERSION, TokenCorpus
 from .work import State, Work
@@ -47,7 +46,7 @@ def encode_corpus(
     restart: bool = False,
     force: bool = False,
     progress: bool | None = None,
-    batch_bytes: int = 8 << 20,
+    batch_bytes: int = 4 << 20,
     commit_seconds: float = 5.0,
 ) -> TokenCorpus:
     """Encode the documents of files and write the ids to a directory; returns it opened.
@@ -163,7 +162,8 @@ def _encode_all(
         for batch in coming:
             data, units, counts = batch.data, batch.ends, None
             if keep_lines:
-                data, units, counts = split_lines(data, units)
+                spans, counts = _core.find_lines(data, units)
+                data, units = _core.join_spans(data, spans, False)
             ids, ends = encode(data, units)
             lines = None
             if counts is not None:

@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .readers import Batch, Position, ReadOptions
 from .streams import Stream
 
-__all__ = ["blank_lines", "is_utf8", "joined", "jsonl_pieces", "limited", "text_pieces"]
+__all__ = ["jsonl_pieces", "limited", "text_pieces"]
 
 _BOM = b"\xef\xbb\xbf"
-_WHITE = np.zeros(256, bool)
-_WHITE[list(b" \t\r\v\f")] = True
 _BLANK = re.compile(rb"(?:[ \t\r\v\f]*\n)*(?:[ \t\r\v\f]*\Z)?")
 
 
@@ -64,14 +63,18 @@ def _blocks(path: str, options: ReadOptions, nbytes: int, start: Position) -> It
             _check_utf8(raw[:end], path, offset, line)
             done = 0
             for begin, stop, after in pieces:
-                first = line + raw.count(b"\n", done, begin)
-                line += raw.count(b"\n", done, after)
+                first = line + _count_lines(raw[done:begin])
+                line += _count_lines(raw[done:after])
                 offset += after - done
                 done = after
                 place = Position(file, offset, line) if more else Position(file + 1)
                 if begin < stop or not more:
                     yield _Block(raw[begin:stop], first, place, stream.progress)
             pending = raw[end:]
+
+
+def _count_lines(raw: bytes) -> int:
+    return int(np.count_nonzero(np.frombuffer(raw, np.uint8) == 10))
 
 
 def _whole(raw: bytes, split: str) -> int:
@@ -86,24 +89,9 @@ def _whole(raw: bytes, split: str) -> int:
     return end
 
 
-def is_utf8(raw: bytes) -> bool:
-    """Whether the bytes are valid UTF-8, at about 1 GB/s where most are ASCII."""
-    view = np.frombuffer(raw, np.uint8)
-    others = np.flatnonzero(view > 127)
-    try:
-        if 4 * len(others) > len(raw):
-            raw.decode()
-        else:  # one byte of ASCII shows as well as many where a character is cut short
-            gaps = np.flatnonzero(np.diff(others) != 1) + 1
-            np.insert(view[others], gaps, 32).tobytes().decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _check_utf8(raw: bytes, path: str, offset: int, line: int) -> None:
     """ValueError that tells where unless `raw`, at `offset` of the file, is UTF-8."""
-    if is_utf8(raw):
+    if _core.text_valid(raw):
         return
     try:
         raw.decode()
@@ -146,8 +134,7 @@ def _pieces(
     limit = options.max_document_bytes
     while end - begin > limit:
         stop = after = _cut(raw, begin, limit)
-        if raw[stop - 1 : stop] == b"\n":
-            stop -= 2 if raw[begin:stop].endswith(b"\r\n") else 1
+        stop = begin + len(_without_line_end(raw[begin:stop]))
         if options.split == "blank-line":  # a piece must not be or begin with a blank line
             stop = stop if raw[begin:stop].strip() else begin
             blank = _BLANK.match(raw, after, end)
@@ -182,46 +169,23 @@ def _too_long(where: str, options: ReadOptions) -> ValueError:
 
 
 def limited(
-    raw: bytes,
-    begins: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    options: ReadOptions,
-    where: Callable[[int], str],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Begins and ends of documents, the too long ones cut or the first a ValueError."""
-    too_long = np.flatnonzero(ends - begins > options.max_document_bytes)
+    raw: bytes, spans: NDArray[np.int64], options: ReadOptions, where: Callable[[int], str]
+) -> NDArray[np.int64]:
+    """Begin and end of documents [D, 2], the too long ones cut or the first a ValueError."""
+    too_long = np.flatnonzero(spans[:, 1] - spans[:, 0] > options.max_document_bytes)
     if len(too_long) == 0:
-        return begins, ends
+        return spans
     if options.long_documents == "error":
         raise _too_long(where(int(too_long[0])), options)
-    spans: list[tuple[int, int]] = []
-    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+    pieces: list[tuple[int, int]] = []
+    for begin, end in spans.tolist():
         rest = begin
         for start, stop, after in _pieces(raw, begin, end, options):
-            spans += [(start, stop)] if start < stop else []
+            pieces += [(start, stop)] if start < stop else []
             rest = after
         if rest < end or rest == begin:
-            spans.append((rest, end))
-    array = np.array(spans, np.int64).reshape(-1, 2)
-    return array[:, 0], array[:, 1]
-
-
-def joined(
-    raw: bytes,
-    begins: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    dropped: NDArray[np.int64] | None = None,
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Data and ends of the documents raw[begin:end], without the bytes at `dropped`."""
-    starts, stops = np.append(0, ends), np.append(begins, len(raw))
-    lengths = stops - starts  # of what is between them
-    before = np.cumsum(lengths) - lengths
-    removed = np.repeat(starts - before, lengths) + np.arange(lengths.sum())
-    if dropped is not None and len(dropped):
-        removed = np.union1d(removed, dropped)
-    kept = np.ones(len(raw), bool)
-    kept[removed] = False
-    return np.frombuffer(raw, np.uint8)[kept], ends - np.searchsorted(removed, ends)
+            pieces.append((rest, end))
+    return np.array(pieces, np.int64).reshape(-1, 2)
 
 
 # ---- text ----
@@ -234,48 +198,24 @@ def text_pieces(path: str, options: ReadOptions, nbytes: int, start: Position) -
 
 
 def _split(block: _Block, path: str, options: ReadOptions) -> Batch:
-    """Find the documents of a block and put them together without what is between them."""
+    """The documents of a block without what is between them."""
     raw = block.raw
-    view = np.frombuffer(raw, np.uint8)
-    newlines = np.flatnonzero(view == 10)
-    starts, line_ends = np.append(0, newlines + 1), np.append(newlines, len(raw))
-    if raw.endswith(b"\n") or (not raw and options.split != "file"):
-        starts, line_ends = starts[:-1], line_ends[:-1]
-    crlf = np.zeros(len(starts), bool)
-    if b"\r" in raw:
-        crlf[: len(newlines)] = (newlines > starts[: len(newlines)]) & (view[newlines - 1] == 13)
-        line_ends = line_ends - crlf
-
-    if options.split == "blank-line":
-        full = ~blank_lines(raw, view, starts, line_ends)
-        begins = starts[full & ~np.append(False, full)[:-1]]
-        ends = line_ends[full & ~np.append(full, False)[1:]]
-    elif options.split == "line":
-        begins, ends = starts, line_ends
+    if options.split == "file":
+        spans = np.array([[0, len(_without_line_end(raw))]])
     else:
-        begins, ends = starts[:1], line_ends[-1:]
-
-    begins, ends = limited(
+        spans = _core.find_documents(raw, options.split == "line")
+    spans = limited(
         raw,
-        begins,
-        ends,
+        spans,
         options,
-        lambda index: f"{path}: line {block.line + np.searchsorted(newlines, begins[index])}",
+        lambda index: f"{path}: line {block.line + raw.count(10, 0, spans[index, 0])}",
     )
-    data, ends = joined(raw, begins, ends, line_ends[crlf])
+    data, ends = _core.join_spans(raw, spans, True)
     return Batch(data, ends, block.next, block.progress)
 
 
-def blank_lines(
-    raw: bytes, view: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Which lines are empty or white space."""
-    blank = starts == ends
-    maybe = np.flatnonzero(~blank)
-    maybe = maybe[_WHITE[view[starts[maybe]]] & _WHITE[view[ends[maybe] - 1]]]
-    for index in maybe.tolist():
-        blank[index] = not raw[starts[index] : ends[index]].strip()
-    return blank
+def _without_line_end(raw: bytes) -> bytes:
+    return raw.removesuffix(b"\r\n" if raw.endswith(b"\r\n") else b"\n")
 
 
 # ---- JSON Lines ----

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import pytxenc
+from pytxenc import _core
 from pytxenc.corpus import TokenCorpus, encode_corpus, read_documents
 from pytxenc.corpus.encoder import fingerprint
-from pytxenc.corpus.lines import split_lines
 
 
 def ids_of(tokenizer, text, **options):
@@ -89,11 +89,12 @@ def test_lines(tmp_path, file, tokenizer, batch_bytes):
         ["\n", "a\n\n\nb", "", "中\né"],
     ],
 )
-def test_split_lines(documents):
+def test_lines_of_documents(documents):
     encoded = [text.encode() for text in documents]
     data = np.frombuffer(b"".join(encoded), np.uint8)
     ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
-    lines, line_ends, counts = split_lines(data, ends)
+    spans, counts = _core.find_lines(data, ends)
+    lines, line_ends = _core.join_spans(data, spans, False)
     pieces = np.split(lines, line_ends[:-1]) if len(line_ends) else []
     found = [piece.tobytes().decode() for piece in pieces]
     expected = [

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytxenc.corpus import ReadOptions, read_batches, read_documents
-from pytxenc.corpus.text import is_utf8
 
 WHITE = " \t\r\v\f"
 
@@ -164,20 +163,6 @@ def test_not_utf8(tmp_path, data, line, byte, nbytes):
     batches = list(read_batches(path, ReadOptions(errors="replace"), nbytes=nbytes))
     rest = [d for batch in batches[1:] for d in batch.documents()]
     assert read(path, nbytes, batches[0].next, errors="replace") == rest
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from([b"a", b"bc", "é".encode(), "中".encode(), b"\xe4", b"\xb8"])))
-def test_is_utf8(parts):
-    data = b"".join(parts)
-    try:
-        data.decode()
-        valid = True
-    except UnicodeDecodeError:
-        valid = False
-    assert is_utf8(data) == valid
-    assert is_utf8(b"x" * 100 + data + b"y" * 300) == valid  # the way for much ASCII
-    assert is_utf8(b"x" * 300 + data + "é".encode()) == (valid and is_utf8(data + "é".encode()))
 
 
 # ---- compression ----
