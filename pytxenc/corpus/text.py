@@ -17,6 +17,7 @@ from .streams import Stream
 __all__ = ["jsonl_pieces", "limited", "text_pieces"]
 
 _BOM = b"\xef\xbb\xbf"
+_MAX_WHITE_NBYTES = 1 << 20  # at the end of a document, which are not counted as part of it
 _BLANK = re.compile(rb"(?:[ \t\r\v\f]*\n)*(?:[ \t\r\v\f]*\Z)?")
 
 
@@ -117,8 +118,8 @@ def _open_pieces(
 ) -> Iterator[tuple[int, int, int]]:
     """The pieces that can be cut off the document that `raw` begins and does not end."""
     limit, length = options.max_document_bytes, len(raw.rstrip())
-    if len(raw) - length > limit:
-        raise ValueError(f"{path}: line {line}: more than {limit} bytes of white space")
+    if len(raw) - length > max(limit, _MAX_WHITE_NBYTES):
+        raise ValueError(f"{path}: line {line}: white space without end in this document")
     if length > limit and (options.format == "jsonl" or options.long_documents == "error"):
         raise _too_long(f"{path}: line {line}", options)
     return _pieces(raw, 0, length, options)
