@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from typing import Any
 
@@ -146,9 +147,16 @@ def run(arguments: argparse.Namespace) -> None:
     tokenizer = _load_tokenizer(name, kind)
     resumed = has_unfinished(output) and not arguments.restart
     if resumed and not quiet:
-        print(f"going on with unfinished work in {output}.partial")
+        print(f"going on with the unfinished work for {output}")
     start = time.monotonic()
-    corpus = encode_corpus(tokenizer, files, output, progress=False if quiet else None, **options)
+    try:
+        corpus = encode_corpus(
+            tokenizer, files, output, progress=False if quiet else None, **options
+        )
+    except KeyboardInterrupt:
+        if has_unfinished(output):
+            print("what is done is kept; the same command goes on with it", file=sys.stderr)
+        raise
     seconds = time.monotonic() - start
     if quiet:
         return

@@ -106,7 +106,7 @@ def encode_corpus(
     arrays = {"ids": encode.keywords["dtype"], "offsets": "int64"}
     if keep_lines:
         arrays.update(lines="int64", document_lines="int64")
-    target = os.path.abspath(output)
+    target = os.path.realpath(output)  # what a link points to is written, not the link
     with Work(target, job, arrays, restart=restart, force=force) as work:
         start = Position(work.state.file, work.state.offset, work.state.line)
         batches = read_batches(files, options, nbytes=batch_bytes, start=start)

@@ -233,7 +233,7 @@ class Work:
 
 def has_unfinished(output: str | os.PathLike[str]) -> bool:
     """Whether there is unfinished work for this output to go on with."""
-    return os.path.exists(os.path.join(os.path.abspath(output) + ".partial", "journal.json"))
+    return os.path.exists(os.path.join(os.path.realpath(output) + ".partial", "journal.json"))
 
 
 def _locked(folder: str) -> int:

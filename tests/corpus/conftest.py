@@ -50,3 +50,34 @@ def text():
         ]
         documents.append("\n".join(lines))
     return "\n\n".join(documents) + "\n"
+
+
+@pytest.fixture
+def file(tmp_path, text):
+    """The text in a file."""
+    path = tmp_path / "text.txt"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Encodes that many batches, then stops as if Ctrl-C had been pressed."""
+    from pytxenc.corpus import encode
+
+    def run(batches, tokenizer, *arguments, **options):
+        left = [batches]
+
+        def stop(*args, **kwargs):
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+            return original(*args, **kwargs)
+
+        original = encode.encode_documents
+        with monkeypatch.context() as patch:
+            patch.setattr(encode, "encode_documents", stop)
+            with pytest.raises(KeyboardInterrupt):
+                encode.encode_corpus(tokenizer, *arguments, **options)
+
+    return run

@@ -9,19 +9,13 @@ import sys
 import pytest
 
 import pytxenc
-from pytxenc.corpus import TokenCorpus, encode_corpus
+from pytxenc import cli
+from pytxenc.corpus import TokenCorpus, encode, encode_corpus
 
 
 def run(*arguments, **options):
     command = [sys.executable, "-m", "pytxenc", "tokenize", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
-
-
-@pytest.fixture
-def file(tmp_path, text):
-    path = tmp_path / "text.txt"
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 @pytest.fixture
@@ -83,19 +77,36 @@ def test_every_option(tmp_path, tokenizer_folders, tokenizers):
     assert corpus.meta["options"]["max_document_bytes"] == 500
 
 
-def test_going_on(tmp_path, file, folder):
+def test_going_on(tmp_path, file, folder, interrupted):
+    tokenizer = pytxenc.BertTokenizer.from_pretrained(folder)
     output = tmp_path / "out"
-    bad = tmp_path / "bad.txt"
-    bad.write_bytes(b"\xff")
-    command = ("--tokenizer", folder, "--output", output, file, bad)
-    done = run(*command)
-    assert done.returncode == 2 and "bad.txt: line 1: not UTF-8" in done.stderr
+    interrupted(2, tokenizer, file, output, batch_bytes=400)
+    command = ("--tokenizer", folder, "--output", output, file)
     done = run(*command, "--keep-lines")
-    assert done.returncode in (0, 2)  # nothing had been written, or --restart is named
-    if (output.parent / "out.partial" / "journal.json").exists():
-        assert "--restart" in done.stderr
-    done = run(*command, "--restart", "--errors", "replace")
-    assert done.returncode == 0 and len(TokenCorpus(output)) == 61
+    assert done.returncode == 2 and "--restart" in done.stderr
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("going on with the unfinished work") and "MB/s" not in done.stdout
+    encode_corpus(tokenizer, file, tmp_path / "expected")
+    assert TokenCorpus(output).ids.tolist() == TokenCorpus(tmp_path / "expected").ids.tolist()
+    interrupted(2, tokenizer, file, output, batch_bytes=400, force=True)
+    done = run(*command, "--keep-lines", "--restart", "--force")
+    assert done.returncode == 0 and TokenCorpus(output).lines is not None
+
+
+def test_interrupt(tmp_path, file, folder, monkeypatch, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    command = ["--tokenizer", str(folder), "--output", str(tmp_path / "out"), str(file)]
+    with monkeypatch.context() as patch:
+        patch.setattr(encode, "encode_documents", interrupt)
+        assert cli.run("tokenize", command) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    monkeypatch.setattr(encode, "_meta", interrupt)  # when all batches are done
+    assert cli.run("tokenize", command) == 130
+    error = capsys.readouterr().err
+    assert error == "what is done is kept; the same command goes on with it\ninterrupted\n"
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,6 @@ def content(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.fixture
-def file(tmp_path, text):
-    path = tmp_path / "text.txt"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
 @pytest.mark.parametrize("batch_bytes", [50, 8 << 20])
 def test_ids_are_those_of_the_tokenizer(tmp_path, file, tokenizer, batch_bytes):
     corpus = encode_corpus(tokenizer, file, tmp_path / "out", batch_bytes=batch_bytes)
@@ -215,6 +208,15 @@ def test_an_existing_output(tmp_path, file, tokenizers):
     with pytest.raises(ValueError, match="not a token corpus"):
         encode_corpus(tokenizer, file, tmp_path / "mine" / "thesis.txt", force=True)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+
+
+def test_an_output_that_is_a_link(tmp_path, file, tokenizers):
+    (tmp_path / "out").symlink_to(tmp_path / "elsewhere")
+    for force in (False, True):
+        encode_corpus(tokenizers["bert"], file, tmp_path / "out", force=force)
+        assert (tmp_path / "out").is_symlink()
+        assert len(TokenCorpus(tmp_path / "elsewhere")) == 60
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_inputs_that_are_no_files(tmp_path, tokenizers):

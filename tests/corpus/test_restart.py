@@ -25,43 +25,15 @@ def content(folder):
 
 
 @pytest.fixture
-def file(tmp_path, text):
-    path = tmp_path / "text.txt"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-@pytest.fixture
 def expected(tmp_path, file, tokenizers):
     """What an uninterrupted run writes."""
     encode_corpus(tokenizers["bert"], file, tmp_path / "expected", **SMALL)
     return content(tmp_path / "expected")
 
 
-class Interrupt(Exception):
-    pass
-
-
-def interrupted(monkeypatch, batches, tokenizer, file, output, **options):
-    """Encode that many batches and stop as if Ctrl-C had been pressed."""
-    encode = encode_module.encode_documents
-    left = [batches]
-
-    def stop(*args, **kwargs):
-        left[0] -= 1
-        if left[0] < 0:
-            raise Interrupt
-        return encode(*args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(encode_module, "encode_documents", stop)
-        with pytest.raises(Interrupt):
-            encode_corpus(tokenizer, file, output, **{**SMALL, **options})
-
-
 @pytest.mark.parametrize("commit_seconds", [0, 1000])
 def test_an_interrupt_loses_nothing(
-    tmp_path, file, tokenizers, expected, monkeypatch, commit_seconds
+    tmp_path, file, tokenizers, expected, monkeypatch, interrupted, commit_seconds
 ):
     tokenizer, output = tokenizers["bert"], tmp_path / "out"
     encoded = []
@@ -72,7 +44,7 @@ def test_an_interrupt_loses_nothing(
         return encode(*args, **kwargs)
 
     for _ in range(3):
-        interrupted(monkeypatch, 2, tokenizer, file, output, commit_seconds=commit_seconds)
+        interrupted(2, tokenizer, file, output, **{**SMALL, "commit_seconds": commit_seconds})
         assert has_unfinished(output) and not output.exists()
     monkeypatch.setattr(encode_module, "encode_documents", count)
     encode_corpus(tokenizer, file, output, **SMALL)
@@ -82,9 +54,11 @@ def test_an_interrupt_loses_nothing(
     assert resumed == len(encoded) - resumed - 6
 
 
-def test_other_work_is_not_gone_on_with(tmp_path, file, tokenizers, expected, monkeypatch):
+def test_other_work_is_not_gone_on_with(
+    tmp_path, file, tokenizers, expected, monkeypatch, interrupted
+):
     tokenizer, output = tokenizers["bert"], tmp_path / "out"
-    interrupted(monkeypatch, 2, tokenizer, file, output)
+    interrupted(2, tokenizer, file, output, **SMALL)
 
     def refused(what, tokenizer=tokenizer, paths=file, **options):
         with pytest.raises(ValueError, match=rf"out\.partial holds unfinished .*{what}.*--restart"):
@@ -109,15 +83,15 @@ def test_other_work_is_not_gone_on_with(tmp_path, file, tokenizers, expected, mo
     encode_corpus(tokenizer, file, output, **SMALL)
     assert content(output) == expected
 
-    interrupted(monkeypatch, 2, tokenizers["roberta"], file, tmp_path / "again")
+    interrupted(2, tokenizers["roberta"], file, tmp_path / "again", **SMALL)
     encode_corpus(tokenizer, file, tmp_path / "again", **SMALL, restart=True)
     assert content(tmp_path / "again") == expected
 
 
-def test_damaged_work(tmp_path, file, tokenizers, expected, monkeypatch):
+def test_damaged_work(tmp_path, file, tokenizers, expected, interrupted):
     tokenizer, output = tokenizers["bert"], tmp_path / "out"
     work = tmp_path / "out.partial"
-    interrupted(monkeypatch, 3, tokenizer, file, output)
+    interrupted(3, tokenizer, file, output, **SMALL)
     state = json.loads((work / "journal.json").read_text())
     for name, bad in [
         ("journal.json", b"{"),
