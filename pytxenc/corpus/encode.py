@@ -26,6 +26,8 @@ __all__ = ["encode_corpus"]
 
 T = TypeVar("T")
 
+_BATCH_BYTES_PER_THREAD = 2 << 20
+
 
 def encode_corpus(
     tokenizer: PreTrainedTokenizerBase,
@@ -46,7 +48,7 @@ def encode_corpus(
     restart: bool = False,
     force: bool = False,
     progress: bool | None = None,
-    batch_bytes: int = 4 << 20,
+    batch_bytes: int | None = None,
     commit_seconds: float = 5.0,
 ) -> TokenCorpus:
     """Encode the documents of files and write the ids to a directory; returns it opened.
@@ -68,7 +70,8 @@ def encode_corpus(
     restart: discard unfinished work instead of going on with it.
     force: replace a corpus that is there already.
     progress: show a progress bar; by default at a terminal.
-    batch_bytes: text that is encoded at a time; memory use is a multiple of it.
+    batch_bytes: text that is encoded at a time, by default 2 MB a thread; memory use is a
+        multiple of it, the result is the same.
     commit_seconds: how often work is made sure to survive a crash.
 
     Files may be larger than memory.  Unfinished work is kept in `<output>.partial`: after an
@@ -107,6 +110,8 @@ def encode_corpus(
     if keep_lines:
         arrays.update(lines="int64", document_lines="int64")
     target = os.path.realpath(output)  # what a link points to is written, not the link
+    if batch_bytes is None:
+        batch_bytes = _BATCH_BYTES_PER_THREAD * _core.get_num_threads()
     with Work(target, job, arrays, restart=restart, force=force) as work:
         start = Position(work.state.file, work.state.offset, work.state.line)
         batches = read_batches(files, options, nbytes=batch_bytes, start=start)

@@ -37,13 +37,18 @@ def encode_documents(
             split_special_tokens=split_special_tokens,
         )
     raw, bounds = data.tobytes(), [0, *ends.tolist()]
-    encoded = core.encode_batch(
-        [raw[start:end].decode() for start, end in itertools.pairwise(bounds)],
-        add_special_tokens=add_special_tokens,
-        split_special_tokens=split_special_tokens,
-        fields=[],
-    )
-    return encoded["ids"].astype(dtype), encoded["rows"][1:]
+    rows: list[list[int]] = []
+    if len(ends):
+        rows = tokenizer(
+            [raw[start:end].decode() for start, end in itertools.pairwise(bounds)],
+            add_special_tokens=add_special_tokens,
+            split_special_tokens=split_special_tokens,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )["input_ids"]
+    ids = np.fromiter(itertools.chain.from_iterable(rows), dtype)
+    return ids, np.cumsum([len(row) for row in rows], dtype=np.int64)
 
 
 def id_dtype(tokenizer: PreTrainedTokenizerBase, dtype: str | None) -> str:
