@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -144,8 +145,6 @@ def _encode_all(
     commit_seconds: float,
 ) -> None:
     """Read, encode and write, a batch of each at the same time."""
-    from tqdm import tqdm
-
     committed = time.monotonic()
 
     def write(batch: Batch, ids: NDArray[Any], ends: NDArray[np.int64], lines: Any) -> None:
@@ -155,14 +154,12 @@ def _encode_all(
             work.commit()
             committed = time.monotonic()
 
-    bar = tqdm(
-        total=sum(map(os.path.getsize, files)),
-        initial=work.state.progress,
-        unit="B",
-        unit_scale=True,
-        disable=None if progress is None else not progress,
-    )
-    with bar, closing(_ahead(batches)) as coming, ThreadPoolExecutor(1) as writer:
+    total = sum(map(os.path.getsize, files))
+    with (
+        _progress_bar(progress, total, work.state.progress) as show,
+        closing(_ahead(batches)) as coming,
+        ThreadPoolExecutor(1) as writer,
+    ):
         written: Future[None] | None = None
         for batch in coming:
             data, units, counts = batch.data, batch.ends, None
@@ -177,9 +174,24 @@ def _encode_all(
             if written is not None:
                 written.result()
             written = writer.submit(write, batch, ids, ends, lines)
-            bar.update(batch.progress - bar.n)
+            show(batch.progress)
         if written is not None:
             written.result()
+
+
+@contextmanager
+def _progress_bar(
+    wanted: bool | None, total: int, done: int
+) -> Generator[Callable[[int], None], None, None]:
+    """A function to call with the bytes that are done; it shows them where that is wanted."""
+    if not (sys.stderr.isatty() if wanted is None else wanted):
+        # Even a bar that shows nothing takes a lock that forked processes share.
+        yield lambda done: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, initial=done, unit="B", unit_scale=True) as bar:
+        yield lambda done: bar.update(done - bar.n)
 
 
 def _ahead(items: Iterator[T]) -> Generator[T, None, None]:
