@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .configuration import PretrainedConfig as PretrainedConfig
     from .configuration import RobertaConfig as RobertaConfig
     from .configuration import XLMRobertaConfig as XLMRobertaConfig
+    from .corpus import TokenCorpus as TokenCorpus
+    from .corpus import encode_corpus as encode_corpus
+    from .corpus import read_documents as read_documents
     from .environment import show_config as show_config
     from .modeling import AlbertForMaskedLM as AlbertForMaskedLM
     from .modeling import AlbertModel as AlbertModel
@@ -77,6 +80,7 @@ _EXPORTS = {
         "RobertaConfig",
         "XLMRobertaConfig",
     ),
+    "corpus": ("TokenCorpus", "encode_corpus", "read_documents"),
     "environment": ("show_config",),
     "logging": (),
     "modeling": (

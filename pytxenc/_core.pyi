@@ -59,16 +59,16 @@ class Tokenizer:
         """`encode` in flat form: "ids", "rows", with `overflow` "sample", and `fields`."""
     def encode_flat(
         self,
-        data: Sequence[str] | bytes | memoryview,
+        data: Sequence[str] | bytes | memoryview | NDArray[np.uint8],
         ends: NDArray[np.int64] | None = None,
         *,
-        dtype: Literal["uint16", "uint32"] = "uint32",
+        dtype: str = "uint32",
         add_special_tokens: bool = False,
         split_special_tokens: bool = False,
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Encode documents into one array of ids [N] and where each ends in it, int64 [D].
 
-        data: the texts; or, with `ends` [D], UTF-8 in which document d is
+        dtype: "uint16" or "uint32".  data: the texts; or, with `ends` [D], UTF-8 in which document d is
             data[ends[d - 1]:ends[d]].
         The GIL is released.  ValueError naming the document and the byte that is not UTF-8,
         or an id that does not fit in `dtype`.
@@ -190,6 +190,29 @@ class WordCounter:
 
 def normalize_texts(spec: dict[str, Any], texts: Sequence[str], /) -> list[str]:
     """The texts as the "normalizer" of `spec` changes them."""
+
+# ---- plain text (ext/python/py_text.c over ext/text) ----
+
+_Bytes = bytes | NDArray[np.uint8]
+
+def text_valid(text: _Bytes, /) -> bool:
+    """Whether it is well-formed UTF-8; the GIL is released here and below."""
+
+def find_documents(text: _Bytes, by_line: bool, /) -> NDArray[np.int64]:
+    """Begin and end [D, 2] of the documents in a text: its lines, or (not `by_line`) the
+    lines between blank lines together.  Line ends ("\\n" or "\\r\\n") are not part of them."""
+
+def find_lines(
+    text: _Bytes, ends: NDArray[np.int64], /
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Begin and end [L, 2] of the lines that are not blank in documents that end at `ends`
+    [D], and the number of lines up to the end of each document [D]."""
+
+def join_spans(
+    text: _Bytes, spans: NDArray[np.int64], drop_cr: bool, /
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The spans [D, 2], which follow each other, without what is between them [N], and where
+    each ends [D]; with `drop_cr` without a carriage return before a newline."""
 
 # ---- files (ext/python/py_files.c over ext/io) ----
 

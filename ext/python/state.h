@@ -26,6 +26,7 @@ struct txe_module *txe_type_state(PyTypeObject *type);
 int txe_add_tokenizer(PyObject *module);
 int txe_add_tokenizer_files(PyObject *module);
 int txe_add_files(PyObject *module);
+int txe_add_text(PyObject *module);
 int txe_add_encoder(PyObject *module);
 int txe_add_trainer(PyObject *module);
 int txe_add_testing(PyObject *module);

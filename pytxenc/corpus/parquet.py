@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .readers import Batch, Position, ReadOptions
-from .text import is_utf8, joined, limited
+from .text import limited
 
 __all__ = ["parquet_pieces"]
 
@@ -87,14 +88,13 @@ def _texts(
         column = column.drop_null()
     raw, bounds = _bytes(pyarrow, column, path, options.text_field)
     raw, bounds = _checked(raw, bounds, rows, path, options)
-    begins, ends = limited(
+    spans = limited(
         raw,
-        bounds[:-1],
-        bounds[1:],
+        np.stack([bounds[:-1], bounds[1:]], axis=1),
         replace(options, split="file"),  # cut without a look at blank lines
         lambda index: f"{path}: row {rows[index]}",
     )
-    return joined(raw, begins, ends)
+    return _core.join_spans(raw, spans, False)
 
 
 def _bytes(pyarrow: Any, column: Any, path: str, field: str) -> tuple[bytes, NDArray[np.int64]]:
@@ -122,7 +122,7 @@ def _checked(
 ) -> tuple[bytes, NDArray[np.int64]]:
     """The same with every row valid UTF-8."""
     firsts = np.frombuffer(raw, np.uint8)[bounds[bounds < len(raw)]]
-    if is_utf8(raw) and not (firsts & 0xC0 == 0x80).any():
+    if _core.text_valid(raw) and not (firsts & 0xC0 == 0x80).any():
         return raw, bounds
     texts = []
     for row, begin, end in zip(

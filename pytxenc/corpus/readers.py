@@ -28,6 +28,7 @@ __all__ = [
 
 PathLike = str | os.PathLike[str]
 Paths = PathLike | Iterable[PathLike]
+_PART_NBYTES = 1 << 20
 Format = Literal["text", "jsonl", "parquet"]
 Split = Literal["blank-line", "line", "file"]
 
@@ -152,7 +153,7 @@ def read_batches(
     paths: Paths,
     options: ReadOptions | None = None,
     *,
-    nbytes: int = 8 << 20,
+    nbytes: int = 4 << 20,
     start: Position | None = None,
 ) -> Iterator[Batch]:
     """The documents of files as batches of UTF-8 bytes, of about `nbytes` each.
@@ -204,7 +205,8 @@ def _batches(
     """The pieces of all files, small ones put together."""
     pieces: list[Batch] = []
     held = 0
-    for piece in _pieces(files, formats, options, nbytes, start):
+    # Files are read in parts that stay in the processor's cache.
+    for piece in _pieces(files, formats, options, min(nbytes, _PART_NBYTES), start):
         pieces.append(piece)
         held += piece.data.size + 8 * piece.ends.size
         if 2 * held >= nbytes:

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .readers import Batch, Position, ReadOptions
 from .streams import Stream
 
-__all__ = ["is_utf8", "joined", "jsonl_pieces", "limited", "text_pieces"]
+__all__ = ["jsonl_pieces", "limited", "text_pieces"]
 
 _BOM = b"\xef\xbb\xbf"
-_WHITE = np.zeros(256, bool)
-_WHITE[list(b" \t\r\v\f")] = True
+_MAX_WHITE_NBYTES = 1 << 20  # at the end of a document, which are not counted as part of it
 _BLANK = re.compile(rb"(?:[ \t\r\v\f]*\n)*(?:[ \t\r\v\f]*\Z)?")
 
 
@@ -57,20 +57,25 @@ def _blocks(path: str, options: ReadOptions, nbytes: int, start: Position) -> It
             raw, more = pending + chunk, bool(chunk)
             end = _whole(raw, split) if more else len(raw)
             if end == 0 and more:
-                spans = list(_open_pieces(raw, path, line, options))
-                end = spans[-1][2] if spans else 0
+                pieces = list(_open_pieces(raw, path, line, options))
+                end = pieces[-1][2] if pieces else 0
             else:
-                spans = [(0, end, end)]
+                pieces = [(0, end, end)]
             _check_utf8(raw[:end], path, offset, line)
             done = 0
-            for begin, stop, after in spans:
-                first = line + raw.count(b"\n", done, begin)
-                line += raw.count(b"\n", done, after)
+            for begin, stop, after in pieces:
+                first = line + _count_lines(raw[done:begin])
+                line += _count_lines(raw[done:after])
                 offset += after - done
                 done = after
                 place = Position(file, offset, line) if more else Position(file + 1)
-                yield _Block(raw[begin:stop], first, place, stream.progress)
+                if begin < stop or not more:
+                    yield _Block(raw[begin:stop], first, place, stream.progress)
             pending = raw[end:]
+
+
+def _count_lines(raw: bytes) -> int:
+    return int(np.count_nonzero(np.frombuffer(raw, np.uint8) == 10))
 
 
 def _whole(raw: bytes, split: str) -> int:
@@ -85,22 +90,9 @@ def _whole(raw: bytes, split: str) -> int:
     return end
 
 
-def is_utf8(raw: bytes) -> bool:
-    """Whether the bytes are valid UTF-8, at about 1 GB/s where most are ASCII."""
-    view = np.frombuffer(raw, np.uint8)
-    # Of every run of ASCII the first byte is enough to see whether the rest is well-formed.
-    kept = view > 127
-    kept[1:] |= kept[:-1].copy()
-    try:
-        view[kept].tobytes().decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _check_utf8(raw: bytes, path: str, offset: int, line: int) -> None:
     """ValueError that tells where unless `raw`, at `offset` of the file, is UTF-8."""
-    if is_utf8(raw):
+    if _core.text_valid(raw):
         return
     try:
         raw.decode()
@@ -126,8 +118,8 @@ def _open_pieces(
 ) -> Iterator[tuple[int, int, int]]:
     """The pieces that can be cut off the document that `raw` begins and does not end."""
     limit, length = options.max_document_bytes, len(raw.rstrip())
-    if len(raw) - length > limit:
-        raise ValueError(f"{path}: line {line}: more than {limit} bytes of white space")
+    if len(raw) - length > max(limit, _MAX_WHITE_NBYTES):
+        raise ValueError(f"{path}: line {line}: white space without end in this document")
     if length > limit and (options.format == "jsonl" or options.long_documents == "error"):
         raise _too_long(f"{path}: line {line}", options)
     return _pieces(raw, 0, length, options)
@@ -136,20 +128,20 @@ def _open_pieces(
 def _pieces(
     raw: bytes, begin: int, end: int, options: ReadOptions
 ) -> Iterator[tuple[int, int, int]]:
-    """Cut raw[begin:end] while it is too long: (begin, end, begin of the next) of each piece."""
+    """Cut raw[begin:end] while it is too long: (begin, end, begin of the next) of each piece.
+
+    A piece may be empty, which is none.
+    """
     limit = options.max_document_bytes
     while end - begin > limit:
         stop = after = _cut(raw, begin, limit)
-        if raw[stop - 1 : stop] == b"\n":
-            stop -= 2 if raw[begin:stop].endswith(b"\r\n") else 1
-        keep = True
+        stop = begin + len(_without_line_end(raw[begin:stop]))
         if options.split == "blank-line":  # a piece must not be or begin with a blank line
-            keep = bool(raw[begin:stop].strip())
+            stop = stop if raw[begin:stop].strip() else begin
             blank = _BLANK.match(raw, after, end)
             assert blank is not None  # it matches nothing at least
             after = blank.end()
-        if keep:
-            yield begin, stop, after
+        yield begin, stop, after
         begin = after
 
 
@@ -178,46 +170,23 @@ def _too_long(where: str, options: ReadOptions) -> ValueError:
 
 
 def limited(
-    raw: bytes,
-    begins: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    options: ReadOptions,
-    where: Callable[[int], str],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Begins and ends of documents, the too long ones cut or the first a ValueError."""
-    too_long = np.flatnonzero(ends - begins > options.max_document_bytes)
+    raw: bytes, spans: NDArray[np.int64], options: ReadOptions, where: Callable[[int], str]
+) -> NDArray[np.int64]:
+    """Begin and end of documents [D, 2], the too long ones cut or the first a ValueError."""
+    too_long = np.flatnonzero(spans[:, 1] - spans[:, 0] > options.max_document_bytes)
     if len(too_long) == 0:
-        return begins, ends
+        return spans
     if options.long_documents == "error":
         raise _too_long(where(int(too_long[0])), options)
-    spans: list[tuple[int, int]] = []
-    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+    pieces: list[tuple[int, int]] = []
+    for begin, end in spans.tolist():
         rest = begin
         for start, stop, after in _pieces(raw, begin, end, options):
-            spans.append((start, stop))
+            pieces += [(start, stop)] if start < stop else []
             rest = after
         if rest < end or rest == begin:
-            spans.append((rest, end))
-    array = np.array(spans, np.int64).reshape(-1, 2)
-    return array[:, 0], array[:, 1]
-
-
-def joined(
-    raw: bytes,
-    begins: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    dropped: NDArray[np.int64] | None = None,
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Data and ends of the documents raw[begin:end], without the bytes at `dropped`."""
-    starts, stops = np.append(0, ends), np.append(begins, len(raw))
-    lengths = stops - starts  # of what is between them
-    before = np.cumsum(lengths) - lengths
-    removed = np.repeat(starts - before, lengths) + np.arange(lengths.sum())
-    if dropped is not None and len(dropped):
-        removed = np.union1d(removed, dropped)
-    kept = np.ones(len(raw), bool)
-    kept[removed] = False
-    return np.frombuffer(raw, np.uint8)[kept], ends - np.searchsorted(removed, ends)
+            pieces.append((rest, end))
+    return np.array(pieces, np.int64).reshape(-1, 2)
 
 
 # ---- text ----
@@ -230,48 +199,24 @@ def text_pieces(path: str, options: ReadOptions, nbytes: int, start: Position) -
 
 
 def _split(block: _Block, path: str, options: ReadOptions) -> Batch:
-    """Find the documents of a block and put them together without what is between them."""
+    """The documents of a block without what is between them."""
     raw = block.raw
-    view = np.frombuffer(raw, np.uint8)
-    newlines = np.flatnonzero(view == 10)
-    starts, line_ends = np.append(0, newlines + 1), np.append(newlines, len(raw))
-    if raw.endswith(b"\n") or (not raw and options.split != "file"):
-        starts, line_ends = starts[:-1], line_ends[:-1]
-    crlf = np.zeros(len(starts), bool)
-    if b"\r\n" in raw:
-        crlf[: len(newlines)] = (newlines > starts[: len(newlines)]) & (view[newlines - 1] == 13)
-        line_ends = line_ends - crlf
-
-    if options.split == "blank-line":
-        full = ~_blank_lines(raw, view, starts, line_ends)
-        begins = starts[full & ~np.append(False, full)[:-1]]
-        ends = line_ends[full & ~np.append(full, False)[1:]]
-    elif options.split == "line":
-        begins, ends = starts, line_ends
+    if options.split == "file":
+        spans = np.array([[0, len(_without_line_end(raw))]])
     else:
-        begins, ends = starts[:1], line_ends[-1:]
-
-    begins, ends = limited(
+        spans = _core.find_documents(raw, options.split == "line")
+    spans = limited(
         raw,
-        begins,
-        ends,
+        spans,
         options,
-        lambda index: f"{path}: line {block.line + np.searchsorted(newlines, begins[index])}",
+        lambda index: f"{path}: line {block.line + raw.count(10, 0, spans[index, 0])}",
     )
-    data, ends = joined(raw, begins, ends, line_ends[crlf])
+    data, ends = _core.join_spans(raw, spans, True)
     return Batch(data, ends, block.next, block.progress)
 
 
-def _blank_lines(
-    raw: bytes, view: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Which lines are empty or white space."""
-    blank = starts == ends
-    maybe = np.flatnonzero(~blank)
-    maybe = maybe[_WHITE[view[starts[maybe]]] & _WHITE[view[ends[maybe] - 1]]]
-    for index in maybe.tolist():
-        blank[index] = not raw[starts[index] : ends[index]].strip()
-    return blank
+def _without_line_end(raw: bytes) -> bytes:
+    return raw.removesuffix(b"\r\n" if raw.endswith(b"\r\n") else b"\n")
 
 
 # ---- JSON Lines ----
@@ -310,7 +255,7 @@ def _text_of(line: str, options: ReadOptions, path: str, number: int) -> bytes |
             raise json.JSONDecodeError("Extra data", line, end)
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"{path}: line {number}: not JSON: {error.msg} at character {error.pos}"
+            f"{path}: line {number}: not JSON: {error.msg} at column {error.pos + 1}"
         ) from None
     except RecursionError:
         raise ValueError(f"{path}: line {number}: JSON that is nested too deeply") from None
