@@ -141,8 +141,8 @@ batch_options(PyObject *kwargs)
     return options;
 }
 
-/* encode_batch(texts, pairs=None, **options): what is left of the keyword arguments after
- * the first two is for the plan. */
+/* encode_batch(texts, pairs=None, **options): what is left of the keyword arguments
+ * after the first two is for the plan. */
 static PyObject *
 encode_batch(PyObject *self, PyObject *args, PyObject *kwargs)
 {
@@ -170,9 +170,9 @@ encode_batch(PyObject *self, PyObject *args, PyObject *kwargs)
         }
     plan_object = plan_type->tp_new(plan_type, none, options);
     if (plan_object != NULL)
-        result = txe_encode_texts(tokenizer_of(self),
-                                  txe_plan_of(plan_object, plan_type), given[0],
-                                  given[1], false);
+        result =
+            txe_encode_texts(tokenizer_of(self), txe_plan_of(plan_object, plan_type),
+                             given[0], given[1], false);
 
 done:
     Py_XDECREF(plan_object);

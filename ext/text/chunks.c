@@ -127,6 +127,41 @@ try_separator(const struct txe_normalizer *normalizer,
     return status;
 }
 
+/* ---- characters beyond ASCII ---- */
+
+txe_char_class
+txe_chunker_look_up(const struct txe_chunker *chunker, uint32_t c)
+{
+    static const txe_char_class classes[] = {
+        [TXE_REGEX_OTHER] = TXE_CHAR_OTHER,
+        [TXE_REGEX_LETTER] = TXE_CHAR_LETTER,
+        [TXE_REGEX_NUMBER] = TXE_CHAR_NUMBER,
+        [TXE_REGEX_SPACE] = TXE_CHAR_SPACE,
+    };
+    if (chunker->kind == TXE_CHUNKS_PATTERN)
+        return classes[txe_regex_class_of(c)];
+    if (chunker->clusters)
+        return txe_joins_clusters(c) ? TXE_CHAR_JOINING : TXE_CHAR_OTHER;
+    if (chunker->kind == TXE_CHUNKS_WORDS) {
+        if (chunker->isolates_cjk && txe_is_cjk(c))
+            return TXE_CHAR_ISOLATED;
+        uint32_t parts[TXE_MAX_DECOMPOSITION];
+        if (txe_is_bert_punctuation(c) && txe_decompose(c, true, parts) == 1 &&
+            parts[0] == c)
+            return TXE_CHAR_ISOLATED;
+    }
+    return TXE_CHAR_OTHER;
+}
+
+static void
+fill_common(struct txe_chunker *chunker)
+{
+    for (uint32_t c = 0x80; c < TXE_COMMON_CHARS; c++)
+        chunker->common[c] = (uint8_t)txe_chunker_look_up(chunker, c);
+}
+
+/* ---- a tokenizer's way ---- */
+
 txe_status
 txe_chunker_init(struct txe_chunker *chunker, const struct txe_normalizer *normalizer,
                  const struct txe_splitter *splitter, const struct txe_added *added,
@@ -138,6 +173,7 @@ txe_chunker_init(struct txe_chunker *chunker, const struct txe_normalizer *norma
         first->kind == TXE_SPLIT_BYTE_LEVEL && first->use_regex) {
         chunker->kind = TXE_CHUNKS_PATTERN;
         chunker->adds_space = first->add_prefix_space;
+        fill_common(chunker);
         return TXE_OK;
     }
     if (!splits_at_spaces(splitter) || !tokens_fit(added))
@@ -161,30 +197,8 @@ txe_chunker_init(struct txe_chunker *chunker, const struct txe_normalizer *norma
         chunker->kind = apart ? TXE_CHUNKS_WORDS : TXE_CHUNKS_SPACES;
     chunker->finds_tokens = added->has_normal;
     chunker->carriage_return &= !chunker->clusters; /* it may be half of a cluster */
+    fill_common(chunker);
     return TXE_OK;
-}
-
-/* ---- characters beyond ASCII ---- */
-
-txe_char_class
-txe_chunker_classify(const struct txe_chunker *chunker, uint32_t c)
-{
-    if (chunker->kind == TXE_CHUNKS_PATTERN)
-        return txe_is_regex_letter(c)   ? TXE_CHAR_LETTER
-               : txe_is_regex_number(c) ? TXE_CHAR_NUMBER
-               : txe_is_regex_space(c)  ? TXE_CHAR_SPACE
-                                        : TXE_CHAR_OTHER;
-    if (chunker->clusters)
-        return txe_joins_clusters(c) ? TXE_CHAR_JOINING : TXE_CHAR_OTHER;
-    if (chunker->kind == TXE_CHUNKS_WORDS) {
-        if (chunker->isolates_cjk && txe_is_cjk(c))
-            return TXE_CHAR_ISOLATED;
-        uint32_t parts[TXE_MAX_DECOMPOSITION];
-        if (txe_is_bert_punctuation(c) && txe_decompose(c, true, parts) == 1 &&
-            parts[0] == c)
-            return TXE_CHAR_ISOLATED;
-    }
-    return TXE_CHAR_OTHER;
 }
 
 /* ---- one chunk ---- */

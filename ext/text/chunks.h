@@ -18,22 +18,6 @@ typedef enum {
     TXE_CHUNKS_WORDS, /* the same, and each punctuation mark or ideograph on its own */
 } txe_chunk_kind;
 
-/* Immutable once made; safe from many threads. */
-struct txe_chunker {
-    txe_chunk_kind kind;
-    bool tab, newline, carriage_return; /* separate chunks, as the space does */
-    bool clusters;     /* white space inside a grapheme cluster separates nothing */
-    bool isolates_cjk; /* WORDS: ideographs are chunks */
-    bool adds_space;   /* PATTERN: a space goes in front of a text without one */
-    bool finds_tokens; /* SPACES: chunks may hold added tokens */
-};
-
-/* How texts may be cut for a tokenizer of these parts.  TXE_ENOMEM only. */
-txe_status txe_chunker_init(struct txe_chunker *chunker,
-                            const struct txe_normalizer *normalizer,
-                            const struct txe_splitter *splitter,
-                            const struct txe_added *added, struct txe_error *err);
-
 /* What a character is to the cutting; each kind has classes of its own. */
 typedef enum {
     TXE_CHAR_LETTER,
@@ -44,8 +28,37 @@ typedef enum {
     TXE_CHAR_JOINING,  /* may form a cluster with white space beside it */
 } txe_char_class;
 
-/* The class of a character that is not ASCII. */
-txe_char_class txe_chunker_classify(const struct txe_chunker *chunker, uint32_t c);
+/* Characters below this, which are those of most texts, have their classes in a table.
+ */
+#define TXE_COMMON_CHARS 0x2100
+
+/* Immutable once made; safe from many threads. */
+struct txe_chunker {
+    txe_chunk_kind kind;
+    bool tab, newline, carriage_return; /* separate chunks, as the space does */
+    bool clusters;     /* white space inside a grapheme cluster separates nothing */
+    bool isolates_cjk; /* WORDS: ideographs are chunks */
+    bool adds_space;   /* PATTERN: a space goes in front of a text without one */
+    bool finds_tokens; /* SPACES: chunks may hold added tokens */
+    uint8_t common[TXE_COMMON_CHARS]; /* txe_char_class */
+};
+
+/* How texts may be cut for a tokenizer of these parts.  TXE_ENOMEM only. */
+txe_status txe_chunker_init(struct txe_chunker *chunker,
+                            const struct txe_normalizer *normalizer,
+                            const struct txe_splitter *splitter,
+                            const struct txe_added *added, struct txe_error *err);
+
+/* The class of any character that is not ASCII. */
+txe_char_class txe_chunker_look_up(const struct txe_chunker *chunker, uint32_t c);
+
+/* The same, quickly. */
+static inline txe_char_class
+txe_chunker_classify(const struct txe_chunker *chunker, uint32_t c)
+{
+    return c < TXE_COMMON_CHARS ? (txe_char_class)chunker->common[c]
+                                : txe_chunker_look_up(chunker, c);
+}
 
 /* Bytes of the chunk that text[0, nbytes) begins with, however long. */
 size_t txe_chunk_nbytes(const struct txe_chunker *chunker, const char *text,

@@ -234,10 +234,13 @@ classify(const char *bytes, size_t *length)
             return NUMBER;
         return c == ' ' || (c >= '\t' && c <= '\r') ? SPACE : OTHER;
     }
-    return txe_is_regex_letter(c)   ? LETTER
-           : txe_is_regex_number(c) ? NUMBER
-           : txe_is_regex_space(c)  ? SPACE
-                                    : OTHER;
+    static const pattern_class classes[] = {
+        [TXE_REGEX_OTHER] = OTHER,
+        [TXE_REGEX_LETTER] = LETTER,
+        [TXE_REGEX_NUMBER] = NUMBER,
+        [TXE_REGEX_SPACE] = SPACE,
+    };
+    return classes[txe_regex_class_of(c)];
 }
 
 /* Contractions | ?letters | ?numbers | ?others | spaces, where a run of spaces leaves

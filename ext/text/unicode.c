@@ -17,9 +17,6 @@ enum {
     NONSPACING = 1 << 7,
     MARK = 1 << 8,
     REGEX_SHIFT = 9,
-    REGEX_LETTER = 1,
-    REGEX_NUMBER = 2,
-    REGEX_SPACE = 3,
     CODE_POINT_SHIFT = 11
 };
 
@@ -148,10 +145,10 @@ properties(uint32_t c)
     return property_runs[low];
 }
 
-static uint32_t
-regex_class(uint32_t c)
+txe_regex_class
+txe_regex_class_of(uint32_t c)
 {
-    return properties(c) >> REGEX_SHIFT & 3;
+    return (txe_regex_class)(properties(c) >> REGEX_SHIFT & 3);
 }
 
 bool
@@ -187,19 +184,19 @@ txe_is_combining_mark(uint32_t c)
 bool
 txe_is_regex_letter(uint32_t c)
 {
-    return regex_class(c) == REGEX_LETTER;
+    return txe_regex_class_of(c) == TXE_REGEX_LETTER;
 }
 
 bool
 txe_is_regex_number(uint32_t c)
 {
-    return regex_class(c) == REGEX_NUMBER;
+    return txe_regex_class_of(c) == TXE_REGEX_NUMBER;
 }
 
 bool
 txe_is_regex_space(uint32_t c)
 {
-    return regex_class(c) == REGEX_SPACE;
+    return txe_regex_class_of(c) == TXE_REGEX_SPACE;
 }
 
 bool

@@ -31,11 +31,21 @@ bool txe_is_bert_punctuation(uint32_t c); /* isolated by BertPreTokenizer */
 bool txe_is_cjk(uint32_t c);              /* padded with spaces by BertNormalizer */
 bool txe_is_nonspacing_mark(uint32_t c); /* dropped by BertNormalizer's strip_accents */
 bool txe_is_combining_mark(uint32_t c);  /* dropped by StripAccents */
-bool txe_is_regex_letter(uint32_t c);    /* \p{L} of the byte-level pattern */
-bool txe_is_regex_number(uint32_t c);    /* \p{N} of the byte-level pattern */
-bool txe_is_word(uint32_t c);            /* touches an added token with single_word */
-bool txe_is_regex_space(uint32_t c);     /* \s of the byte-level pattern */
-bool txe_is_numeric(uint32_t c);         /* a digit to Digits */
+
+/* What the byte-level pattern tells apart. */
+typedef enum {
+    TXE_REGEX_OTHER,
+    TXE_REGEX_LETTER, /* \p{L} */
+    TXE_REGEX_NUMBER, /* \p{N} */
+    TXE_REGEX_SPACE,  /* \s */
+} txe_regex_class;
+txe_regex_class txe_regex_class_of(uint32_t c);
+
+bool txe_is_regex_letter(uint32_t c); /* \p{L} of the byte-level pattern */
+bool txe_is_regex_number(uint32_t c); /* \p{N} of the byte-level pattern */
+bool txe_is_word(uint32_t c);         /* touches an added token with single_word */
+bool txe_is_regex_space(uint32_t c);  /* \s of the byte-level pattern */
+bool txe_is_numeric(uint32_t c);      /* a digit to Digits */
 
 #define TXE_ANY_SCRIPT 0
 
