@@ -91,13 +91,13 @@ sequence_nbytes(const char *bytes, size_t nbytes)
     return good ? length : 0;
 }
 
-/* Whether the next eight bytes are ASCII. */
-static bool
-eight_ascii(const char *bytes)
+/* Eight bytes, of which only the bits that no ASCII has are left. */
+static uint64_t
+beyond_ascii(const char *bytes)
 {
     uint64_t eight;
     memcpy(&eight, bytes, sizeof eight);
-    return (eight & UINT64_C(0x8080808080808080)) == 0;
+    return eight & UINT64_C(0x8080808080808080);
 }
 
 size_t
@@ -105,11 +105,18 @@ txe_utf8_prefix(const char *bytes, size_t nbytes)
 {
     size_t at = 0;
     while (at < nbytes) {
-        if (nbytes - at >= 8 && eight_ascii(bytes + at)) {
-            at += 8;
+        /* Most of most texts is ASCII: pass over 32 or 8 bytes of it at once. */
+        if (nbytes - at >= 32 &&
+            (beyond_ascii(bytes + at) | beyond_ascii(bytes + at + 8) |
+             beyond_ascii(bytes + at + 16) | beyond_ascii(bytes + at + 24)) == 0) {
+            at += 32;
             continue;
         }
-        for (size_t stop = TXE_MIN(at + 8, nbytes); at < stop;) {
+        for (size_t stop = TXE_MIN(at + 32, nbytes); at < stop;) {
+            if (nbytes - at >= 8 && beyond_ascii(bytes + at) == 0) {
+                at += 8;
+                continue;
+            }
             size_t length = sequence_nbytes(bytes + at, nbytes - at);
             if (length == 0)
                 return at;
