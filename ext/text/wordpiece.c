@@ -13,34 +13,27 @@ has_more_chars(const char *word, size_t nbytes, size_t limit)
     return false;
 }
 
-/* Builds a trie of the pieces that begin with `prefix`, without it.  Pieces longer than
- * any word that is looked at are left out. */
+/* Makes keys of the pieces but those longer than any word that is looked at. */
 static txe_status
-build_trie(const struct txe_wordpiece *model, const char *prefix, size_t prefix_nbytes,
-           struct txe_trie_key *keys, struct txe_trie *trie, struct txe_error *err)
+make_keys(const struct txe_wordpiece *model, struct txe_trie_key *keys, size_t *nkeys,
+          struct txe_error *err)
 {
     const struct txe_vocab *vocab = model->vocab;
-    size_t nkeys = 0;
+    size_t most = model->max_nchars + model->prefix_nbytes;
     for (size_t i = 0; i < vocab->count; i++) {
         const struct txe_vocab_entry *entry = &vocab->entries[i];
         const char *bytes = txe_vocab_bytes(vocab, entry);
-        if (entry->nbytes < prefix_nbytes || memcmp(bytes, prefix, prefix_nbytes) != 0)
+        if (entry->nbytes > most && has_more_chars(bytes, entry->nbytes, most))
             continue;
-        struct txe_trie_key key = {bytes + prefix_nbytes,
-                                   entry->nbytes - (uint32_t)prefix_nbytes,
-                                   (uint32_t)i};
-        if (key.nbytes > model->max_nchars &&
-            has_more_chars(key.bytes, key.nbytes, model->max_nchars))
-            continue;
-        if (key.nbytes > TXE_WORDPIECE_MAX_PIECE)
+        if (entry->nbytes > TXE_WORDPIECE_MAX_PIECE)
             return txe_fail(err, TXE_EVALUE,
                             "piece %zu, '%.40s...', has %lu bytes: with this "
                             "max_input_chars_per_word at most %d are possible",
-                            i, bytes, (unsigned long)key.nbytes,
+                            i, bytes, (unsigned long)entry->nbytes,
                             TXE_WORDPIECE_MAX_PIECE);
-        keys[nkeys++] = key;
+        keys[(*nkeys)++] = (struct txe_trie_key){bytes, entry->nbytes, (uint32_t)i + 1};
     }
-    return txe_trie_build(trie, keys, nkeys, err);
+    return TXE_OK;
 }
 
 txe_status
@@ -50,41 +43,48 @@ txe_wordpiece_init(struct txe_wordpiece *model, const struct txe_vocab *vocab,
 {
     memset(model, 0, sizeof *model);
     model->vocab = vocab;
+    model->prefix_nbytes = prefix_nbytes;
     model->max_nchars = max_nchars;
-    struct txe_trie_key *keys = txe_alloc(vocab->count, sizeof *keys);
+    struct txe_trie_key *keys = txe_alloc(vocab->count + 1, sizeof *keys);
     if (keys == NULL)
         return txe_fail_nomem(err, vocab->count * sizeof *keys);
-    txe_status status =
-        build_trie(model, prefix, prefix_nbytes, keys, &model->next, err);
+    /* The prefix has a node even if it is no piece; value 0 says that it is none. */
+    size_t nkeys = 1;
+    keys[0] = (struct txe_trie_key){prefix, (uint32_t)prefix_nbytes, 0};
+    txe_status status = make_keys(model, keys, &nkeys, err);
     if (status == TXE_OK)
-        status = build_trie(model, "", 0, keys, &model->first, err);
+        status = txe_trie_build(&model->trie, keys, nkeys, err);
     free(keys);
     if (status != TXE_OK)
-        txe_wordpiece_free(model);
-    return status;
+        return status;
+    struct txe_trie_walk walk = txe_trie_begin(&model->trie);
+    while (txe_trie_step(&model->trie, &walk, prefix, prefix_nbytes))
+        ;
+    model->next_base = walk.base;
+    return TXE_OK;
 }
 
 void
 txe_wordpiece_free(struct txe_wordpiece *model)
 {
-    txe_trie_free(&model->first);
-    txe_trie_free(&model->next);
+    txe_trie_free(&model->trie);
 }
 
-/* Bytes of the longest key that word[0, nbytes) begins with, 0 if none; its value goes
- * to *value. */
-static size_t
-longest_piece(const struct txe_trie *trie, const char *word, size_t nbytes,
-              uint32_t *value)
+/* The longest piece at word[at], or NULL; *end is where it ends. */
+static const struct txe_vocab_entry *
+longest_piece(const struct txe_wordpiece *model, const char *word, size_t nbytes,
+              size_t at, size_t *end)
 {
-    size_t longest = 0;
-    struct txe_trie_walk walk = txe_trie_begin(trie);
-    while (txe_trie_step(trie, &walk, word, nbytes))
-        if (walk.value != TXE_TRIE_NONE) {
-            *value = walk.value;
-            longest = walk.nbytes;
+    uint32_t value = 0;
+    struct txe_trie_walk walk = txe_trie_begin(&model->trie);
+    if (at > 0)
+        walk.base = model->next_base;
+    while (txe_trie_step(&model->trie, &walk, word + at, nbytes - at))
+        if (walk.value != TXE_TRIE_NONE && walk.value != 0) {
+            value = walk.value;
+            *end = at + walk.nbytes;
         }
-    return longest;
+    return value != 0 ? &model->vocab->entries[value - 1] : NULL;
 }
 
 txe_status
@@ -96,14 +96,14 @@ txe_wordpiece_encode(const struct txe_wordpiece *model, const char *word, size_t
     if (nbytes > model->max_nchars && has_more_chars(word, nbytes, model->max_nchars))
         goto unknown;
     while (at < nbytes) {
-        uint32_t piece;
-        const struct txe_trie *trie = at == 0 ? &model->first : &model->next;
-        size_t length = longest_piece(trie, word + at, nbytes - at, &piece);
-        if (length == 0)
+        size_t end = at;
+        const struct txe_vocab_entry *piece =
+            longest_piece(model, word, nbytes, at, &end);
+        if (piece == NULL)
             goto unknown;
-        if (!txe_tokens_push(tokens, model->vocab->entries[piece].id, at, at + length))
+        if (!txe_tokens_push(tokens, piece->id, at, end))
             goto no_memory;
-        at += length;
+        at = end;
     }
     return TXE_OK;
 

@@ -14,10 +14,10 @@
 /* Immutable once built; safe from many threads. */
 struct txe_wordpiece {
     const struct txe_vocab *vocab; /* not owned */
-    /* Values are indices of the vocabulary's entries. */
-    struct txe_trie first; /* pieces that may begin a word: all of them */
-    struct txe_trie next;  /* pieces with the prefix, without it */
-    size_t max_nchars;     /* longer words are unknown */
+    struct txe_trie trie; /* values are indices of the vocabulary's entries + 1 */
+    uint32_t next_base;   /* where the walk goes on behind the prefix */
+    size_t prefix_nbytes;
+    size_t max_nchars; /* longer words are unknown */
     uint32_t unk_id;
     bool has_unk;
 };
