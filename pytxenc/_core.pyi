@@ -68,8 +68,9 @@ class Tokenizer:
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Encode documents into one array of ids [N] and where each ends in it, int64 [D].
 
-        dtype: "uint16" or "uint32".  data: the texts; or, with `ends` [D], UTF-8 in which document d is
+        data: the texts; or, with `ends` [D], UTF-8 in which document d is
             data[ends[d - 1]:ends[d]].
+        dtype: "uint16" or "uint32".
         The GIL is released.  ValueError naming the document and the byte that is not UTF-8,
         or an id that does not fit in `dtype`.
         """

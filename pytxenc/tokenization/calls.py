@@ -21,6 +21,8 @@ logger = logging.getLogger("pytxenc")
 LARGE_INTEGER = int(1e20)  # a model_max_length above this stands for "none"
 _MORE_THAN_ANY = 2**62  # tokens, more than a text can have
 _MAX_PLANS = 64
+# What scripts look up and set in `deprecation_warnings`, which remembers what was warned of.
+_TOO_LONG = "sequence-length-is-longer-than-the-specified-maximum"
 
 _PADDING = {False: None, None: None, "do_not_pad": None, True: "longest"}
 _TRUNCATION = {False: None, None: None, "do_not_truncate": None, True: "longest_first"}
@@ -187,7 +189,7 @@ class Calls(SpecialTokens):
 
     _core: Any
     _plans: dict[Any, Plan]
-    _warned: set[str]
+    deprecation_warnings: dict[str, bool]
     _model_max_length: int
     model_max_length: int
     padding_side: str
@@ -303,8 +305,12 @@ class Calls(SpecialTokens):
             encoded = self._encode(text, pair, self._plan(options.values()))
             if target is None:
                 return encoded
-        if target_length is not None:
-            options = dataclasses.replace(options, max_length=target_length)
+        if target_length is not None:  # in the place of max_length where that is used
+            truncation, _, padding = self._resolve(options)
+            if truncation is not None or (padding is not None and padding.width is not None):
+                options = dataclasses.replace(
+                    options, truncation=truncation or False, max_length=target_length
+                )
         labels = self._encode(target, target_pair, self._plan(options.values()))
         if text is None:
             return labels
@@ -515,8 +521,8 @@ class Calls(SpecialTokens):
         return BatchEncoding.of_call(data, encodings)
 
     def _warn_if_too_long(self, length: int, limit: int) -> None:
-        if length > limit and "too long" not in self._warned:
-            self._warned.add("too long")
+        if length > limit and not self.deprecation_warnings.get(_TOO_LONG, False):
+            self.deprecation_warnings[_TOO_LONG] = True
             logger.warning(
                 "a sequence of %d tokens is longer than the model's maximum of %d: the model will"
                 " refuse it; use truncation=True to cut it",

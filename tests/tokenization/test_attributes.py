@@ -52,7 +52,6 @@ def test_init_kwargs(made_up):
     assert pickle.loads(pickle.dumps(tokenizer)).init_kwargs == known
 
 
-@pytest.mark.xfail(strict=True, reason="what was warned of is kept elsewhere")
 def test_the_warning_about_long_texts_can_be_turned_off(made_up, caplog):
     """Scripts do it by this key, and tell by it whether there was one."""
     key = "sequence-length-is-longer-than-the-specified-maximum"

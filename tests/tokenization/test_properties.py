@@ -312,7 +312,6 @@ def test_targets_and_the_family_of_encode(random_twins, data):
     compare(twins, lambda t: t.tokenize(text, second, add_special_tokens=special), equal)
 
 
-@pytest.mark.xfail(strict=True, reason="max_target_length is taken for a max_length of its own")
 def test_the_length_of_a_target(made_up):
     """It takes the place of max_length where that is used, and does nothing alone."""
     for kwargs in ({"max_target_length": 5}, {"max_target_length": 5, "padding": "max_length"}):
