@@ -63,15 +63,10 @@ class Pytxenc(Peer):
             self.core = getattr(pytxenc, cls).from_pretrained(folder / kind)._core
 
     def give(self, data: bytes, ends: Any) -> Any:
-        if hasattr(self.core, "encode_flat"):
-            return data, ends
-        return super().give(data, ends)
+        return data, ends
 
     def encode(self, given: Any) -> Any:
-        if hasattr(self.core, "encode_flat"):
-            return self.core.encode_flat(*given, dtype="uint32")
-        answer = self.core.encode_batch(given, add_special_tokens=False)
-        return answer["ids"], answer["rows"][1:]
+        return self.core.encode_flat(*given, dtype="uint32")
 
     def flat(self, answer: Any) -> tuple[Any, Any]:
         import numpy as np
