@@ -189,18 +189,6 @@ txe_is_combining_mark(uint32_t c)
 }
 
 bool
-txe_is_regex_letter(uint32_t c)
-{
-    return txe_regex_class_of(c) == TXE_REGEX_LETTER;
-}
-
-bool
-txe_is_regex_number(uint32_t c)
-{
-    return txe_regex_class_of(c) == TXE_REGEX_NUMBER;
-}
-
-bool
 txe_is_regex_space(uint32_t c)
 {
     return txe_regex_class_of(c) == TXE_REGEX_SPACE;

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytxenc
 from pytxenc import hub
+from pytxenc.cli.reading import add_reading_arguments
 from pytxenc.corpus import ReadOptions, encode_corpus, has_unfinished
 from pytxenc.tokenization.files import read_json
 
@@ -59,37 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--type", choices=sorted(_TYPES), help="kind of the tokenizer, if its files do not tell")
     add("--output", "-o", required=True, metavar="DIR", help="directory to write")
 
-    group = parser.add_argument_group("reading")
-    add = group.add_argument
-    add(
-        "--format",
-        choices=("text", "jsonl", "parquet"),
-        help="format of all files (default: what their names say, else text)",
-    )
-    add(
-        "--text-field",
-        default=_DEFAULTS.text_field,
-        metavar="NAME",
-        help="field of JSON objects or column of Parquet files to read (default: %(default)s)",
-    )
-    add(
-        "--split",
-        choices=("blank-line", "line", "file"),
-        default=_DEFAULTS.split,
-        help="what separates documents in text files (default: %(default)s)",
-    )
-    add(
-        "--errors",
-        choices=("strict", "replace"),
-        default=_DEFAULTS.errors,
-        help="stop at text that is not UTF-8, or read it as U+FFFD (default: %(default)s)",
-    )
-    add(
-        "--missing",
-        choices=("error", "skip"),
-        default=_DEFAULTS.missing,
-        help="stop at records without text, or leave them out (default: %(default)s)",
-    )
+    add = add_reading_arguments(parser).add_argument
     add(
         "--long-documents",
         choices=("error", "cut"),

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytxenc
-from pytxenc.corpus import ReadOptions, read_documents
+from pytxenc.cli.reading import add_reading_arguments
+from pytxenc.corpus import read_documents
 
 DESCRIPTION = """\
 Train a tokenizer on text files and write it into a directory, in every file form
@@ -48,7 +49,6 @@ _FILES = {
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
     *("vocab.json", "merges.txt", "vocab.txt", "spiece.model", "sentencepiece.bpe.model"),
 }
-_DEFAULTS = ReadOptions()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,37 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tokens that the model will take (default: %(default)s)",
     )
 
-    group = parser.add_argument_group("reading")
-    add = group.add_argument
-    add(
-        "--format",
-        choices=("text", "jsonl", "parquet"),
-        help="format of all files (default: what their names say, else text)",
-    )
-    add(
-        "--text-field",
-        default=_DEFAULTS.text_field,
-        metavar="NAME",
-        help="field of JSON objects or column of Parquet files to read (default: %(default)s)",
-    )
-    add(
-        "--split",
-        choices=("blank-line", "line", "file"),
-        default=_DEFAULTS.split,
-        help="what separates documents in text files (default: %(default)s)",
-    )
-    add(
-        "--errors",
-        choices=("strict", "replace"),
-        default=_DEFAULTS.errors,
-        help="stop at text that is not UTF-8, or read it as U+FFFD (default: %(default)s)",
-    )
-    add(
-        "--missing",
-        choices=("error", "skip"),
-        default=_DEFAULTS.missing,
-        help="stop at records without text, or leave them out (default: %(default)s)",
-    )
+    add_reading_arguments(parser)
 
     group = parser.add_argument_group("running")
     add = group.add_argument

@@ -13,7 +13,7 @@ import numpy as np
 from .. import _core
 from ..arguments import unknown_keyword
 from .added_tokens import AddedToken, merge_added_tokens
-from .calls import check_side
+from .call_options import check_side
 from .decoding import Decoding
 from .loading import load_arguments
 from .prepare import Preparing

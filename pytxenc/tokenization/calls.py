@@ -10,135 +10,28 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arguments import unknown_keyword
 from ..tensor import as_tensor, is_tensor, to_numpy
 from .batch_encoding import BatchEncoding, check_tensor_kind
+from .call_options import (
+    MORE_THAN_ANY,
+    PADDING,
+    TRUNCATION,
+    CallOptions,
+    arrange_texts,
+    check_count,
+    check_side,
+    check_strategy,
+    copy_words,
+)
 from .encoding import ALL_FIELDS, Encodings
 from .special_tokens import SpecialTokens
 
 logger = logging.getLogger("pytxenc")
 
 LARGE_INTEGER = int(1e20)  # a model_max_length above this stands for "none"
-_MORE_THAN_ANY = 2**62  # tokens, more than a text can have
 _MAX_PLANS = 64
 # What scripts look up and set in `deprecation_warnings`, which remembers what was warned of.
 _TOO_LONG = "sequence-length-is-longer-than-the-specified-maximum"
-
-_PADDING = {False: None, None: None, "do_not_pad": None, True: "longest"}
-_TRUNCATION = {False: None, None: None, "do_not_truncate": None, True: "longest_first"}
-
-
-def _strategy(name: str, value: Any, aliases: Mapping[Any, Any], choices: Sequence[str]) -> Any:
-    value = getattr(value, "value", value)
-    if value is None or isinstance(value, (bool, str)):
-        found = aliases.get(value, value)
-        if found is None or found in choices:
-            return found
-    names = ", ".join(map(repr, [*choices, *(a for a in aliases if isinstance(a, str))]))
-    raise ValueError(f"{name} must be True, False or one of {names}; got {value!r}")
-
-
-def check_side(name: str, value: Any) -> str:
-    """`value` if it is "left" or "right"; ValueError otherwise."""
-    if value not in ("left", "right"):
-        raise ValueError(f"{name} must be 'left' or 'right', not {value!r}")
-    return value
-
-
-def _check_count(name: str, value: Any) -> int:
-    if isinstance(value, (bool, float)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
-    if value < 0:
-        raise ValueError(f"{name} must not be negative, got {value}")
-    return min(int(value), _MORE_THAN_ANY)
-
-
-@dataclasses.dataclass(slots=True)
-class CallOptions:
-    """The arguments of a call other than the texts, with their defaults."""
-
-    add_special_tokens: bool = True
-    padding: bool | str | None = False
-    truncation: bool | str | None = None
-    max_length: int | None = None
-    stride: int = 0
-    is_split_into_words: bool = False
-    pad_to_multiple_of: int | None = None
-    padding_side: str | None = None
-    return_tensors: str | None = None
-    return_token_type_ids: bool | None = None
-    return_attention_mask: bool | None = None
-    return_overflowing_tokens: bool = False
-    return_special_tokens_mask: bool = False
-    return_offsets_mapping: bool = False
-    return_length: bool = False
-    verbose: bool = True
-    split_special_tokens: bool | None = None
-
-    def values(self) -> tuple[Any, ...]:
-        """The options in the order above."""
-        return tuple(getattr(self, name) for name in self.__dataclass_fields__)
-
-    @classmethod
-    def of(cls, what: str, arguments: Mapping[str, Any]) -> CallOptions:
-        """Options from keyword arguments; TypeError for one that does not exist."""
-        for name in arguments:
-            if name not in cls.__dataclass_fields__:
-                raise unknown_keyword(what, name, cls.__dataclass_fields__)
-        return cls(**arguments)
-
-
-def _check_text(name: str, value: Any, split: bool) -> None:
-    if not isinstance(value, (list, tuple) if split else str):
-        wanted = "a list of words (is_split_into_words=True)" if split else "a str"
-        raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}")
-
-
-def arrange_texts(text: Any, pair: Any, split: bool) -> tuple[bool, list[Any], list[Any] | None]:
-    """(is it a batch, texts, second texts or None) out of what a call may be given."""
-    if not isinstance(text, (str, list, tuple)):
-        raise ValueError(
-            "text must be a str, a list of str (a batch; or one text of words with"
-            " is_split_into_words=True) or a list of lists of words,"
-            f" not {type(text).__name__}"
-        )
-    batched = isinstance(text, (list, tuple))
-    if split and batched:
-        batched = bool(text) and isinstance(text[0], (list, tuple))
-    if not batched:
-        _check_text("text", text, split)
-        if pair is None:
-            return False, [text], None
-        _check_text("text_pair", pair, split)
-        return False, [text], [pair] if pair else None
-    if pair is not None:
-        if not isinstance(pair, (list, tuple)):
-            raise TypeError(
-                "with a batch of texts text_pair must be a list of as many texts,"
-                f" not {type(pair).__name__}"
-            )
-        if len(pair) != len(text):
-            raise ValueError(f"{len(text)} texts but {len(pair)} second texts were given")
-        return True, list(text), list(pair)
-    if text and isinstance(text[0], (list, tuple)):
-        first = text[0]
-        if not split or (first and isinstance(first[0], (list, tuple))):
-            for index, item in enumerate(text):
-                if not isinstance(item, (list, tuple)) or len(item) != 2:
-                    raise ValueError(
-                        f"item {index} of a batch of pairs must be a pair of texts,"
-                        f" got {item!r:.80}"
-                        + ("" if split else "; for lists of words pass is_split_into_words=True")
-                    )
-            return True, [item[0] for item in text], [item[1] for item in text]
-    elif text and not isinstance(text[0], str):
-        hint = "; decode() turns ids into text" if isinstance(text[0], (int, np.integer)) else ""
-        raise ValueError(f"a batch must hold texts, but item 0 is {text[0]!r:.80}{hint}")
-    return True, list(text), None
-
-
-def _copy(words: Any) -> Any:
-    return list(words) if isinstance(words, (list, tuple)) else words
 
 
 class Padding(NamedTuple):
@@ -400,12 +293,12 @@ class Calls(SpecialTokens):
         """(truncation, max_length, padding) as the arguments together mean them."""
         max_length = options.max_length
         if max_length is not None:
-            max_length = _check_count("max_length", max_length)
-        padding = _strategy("padding", options.padding, _PADDING, ("longest", "max_length"))
-        truncation = _strategy(
+            max_length = check_count("max_length", max_length)
+        padding = check_strategy("padding", options.padding, PADDING, ("longest", "max_length"))
+        truncation = check_strategy(
             "truncation",
             options.truncation,
-            _TRUNCATION,
+            TRUNCATION,
             ("longest_first", "only_first", "only_second"),
         )
         if max_length is not None and options.padding is False and options.truncation is None:
@@ -419,13 +312,13 @@ class Calls(SpecialTokens):
             )
         if max_length is None and (padding == "max_length" or truncation is not None):
             if self.model_max_length <= LARGE_INTEGER:
-                max_length = min(self.model_max_length, _MORE_THAN_ANY)
+                max_length = min(self.model_max_length, MORE_THAN_ANY)
             else:
                 padding = None if padding == "max_length" else padding
                 truncation = None
         multiple = options.pad_to_multiple_of
         if multiple is not None:
-            multiple = _check_count("pad_to_multiple_of", multiple)
+            multiple = check_count("pad_to_multiple_of", multiple)
         if padding is None:
             return truncation, max_length, None
         if truncation is not None and multiple and max_length is not None and max_length % multiple:
@@ -462,7 +355,7 @@ class Calls(SpecialTokens):
             "add_special_tokens": bool(options.add_special_tokens),
             "truncation": truncation,
             "max_length": max_length if truncation is not None else 0,
-            "stride": _check_count("stride", options.stride),
+            "stride": check_count("stride", options.stride),
             "truncation_side": self.truncation_side,
             "split_special_tokens": bool(self.split_special_tokens if split is None else split),
             **({} if padding is None else padding.options(str(self.pad_token or ""))),
@@ -495,7 +388,7 @@ class Calls(SpecialTokens):
             kind,
             bool(options.is_split_into_words),
             overflow,
-            self.model_max_length if warns and self.model_max_length < _MORE_THAN_ANY else None,
+            self.model_max_length if warns and self.model_max_length < MORE_THAN_ANY else None,
             refusals,
         )
 
@@ -505,8 +398,8 @@ class Calls(SpecialTokens):
         if text.__class__ is not str or pair is not None or plan.words:
             batched, texts, pairs = arrange_texts(text, pair, plan.words)
             if plan.words:  # the encodings may be worked out after they change
-                texts = [_copy(words) for words in texts]
-                pairs = None if pairs is None else [_copy(words) for words in pairs]
+                texts = [copy_words(words) for words in texts]
+                pairs = None if pairs is None else [copy_words(words) for words in pairs]
         refusal = plan.refusals[pairs is not None]
         if refusal:
             raise ValueError(refusal)

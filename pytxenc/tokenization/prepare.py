@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .batch_encoding import BatchEncoding
-from .calls import CallOptions, Calls
+from .call_options import CallOptions
+from .calls import Calls
 from .decoding import as_lists
 from .templates import template_items
 

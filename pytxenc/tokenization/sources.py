@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .added_tokens import AddedToken
-from .calls import check_side
+from .call_options import check_side
 from .files import (
     FileText,
     PathLike,
