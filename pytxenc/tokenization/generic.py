@@ -13,7 +13,6 @@ from .files import (
     FileText,
     PathLike,
     TokenizerJson,
-    check_merges,
     check_scores,
     check_vocab,
     parse_tokenizer_json,
@@ -118,13 +117,11 @@ class TokenizersBackend(PreTrainedTokenizerBase):
 def _model(parsed: TokenizerJson, where: str) -> dict[str, Any]:
     """The model, the texts in it told what they are; the core checks everything else."""
     model = {**parsed.model, "type": parsed.model_type}
-    checks = {
-        "vocab": check_scores if parsed.model_type == "Unigram" else check_vocab,
-        "merges": check_merges,
-    }
-    for key, check in checks.items():
-        if isinstance(model.get(key), FileText):
-            model[key] = check(model[key], f"{where}: model.{key}")
+    check = check_scores if parsed.model_type == "Unigram" else check_vocab
+    if isinstance(model["vocab"], FileText):
+        model["vocab"] = check(model["vocab"], f"{where}: model.vocab")
+    if isinstance(model.get("merges"), FileText):  # of any tokens, those with a space too
+        model["merges"] = json.loads(model["merges"].data)
     return model
 
 
