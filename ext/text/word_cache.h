@@ -19,8 +19,8 @@
 #define TXE_SHORT_WORD 15
 #define TXE_SHORT_IDS 4
 #define TXE_WORD_ID_BITS 27 /* ids are below 1 << 27 */
-#define TXE_LONG_WORD 62
-#define TXE_LONG_IDS 16
+#define TXE_LONG_WORD 190
+#define TXE_LONG_IDS 80
 
 /* A short word: its bytes, zeros, and its length in the last byte. */
 struct txe_word_key {
