@@ -41,9 +41,9 @@ typedef enum {
 } txe_regex_class;
 txe_regex_class txe_regex_class_of(uint32_t c);
 
-bool txe_is_word(uint32_t c);         /* touches an added token with single_word */
-bool txe_is_regex_space(uint32_t c);  /* \s of the byte-level pattern */
-bool txe_is_numeric(uint32_t c);      /* a digit to Digits */
+bool txe_is_word(uint32_t c);        /* touches an added token with single_word */
+bool txe_is_regex_space(uint32_t c); /* \s of the byte-level pattern */
+bool txe_is_numeric(uint32_t c);     /* a digit to Digits */
 
 #define TXE_ANY_SCRIPT 0
 
