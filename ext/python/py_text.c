@@ -7,6 +7,7 @@
 #include "base/common.h"
 #include "python/convert.h"
 #include "text/documents.h"
+#include "text/unicode.h"
 
 static PyObject *
 text_valid(PyObject *Py_UNUSED(module), PyObject *args)
@@ -16,7 +17,7 @@ text_valid(PyObject *Py_UNUSED(module), PyObject *args)
         return NULL;
     bool valid;
     Py_BEGIN_ALLOW_THREADS
-    valid = txe_text_valid(text.buf, (size_t)text.len);
+    valid = txe_utf8_valid(text.buf, (size_t)text.len);
     Py_END_ALLOW_THREADS
     PyBuffer_Release(&text);
     return PyBool_FromLong(valid);
@@ -24,7 +25,7 @@ text_valid(PyObject *Py_UNUSED(module), PyObject *args)
 
 /* The spans as an array [count, 2]; they are freed. */
 static PyObject *
-spans_to_array(struct txe_spans *spans)
+spans_to_array(struct txe_ranges *spans)
 {
     void *data;
     PyObject *array = txe_array_new(TXE_I64, 2, (size_t[]){spans->count, 2}, &data);
@@ -41,7 +42,7 @@ find_documents(PyObject *Py_UNUSED(module), PyObject *args)
     int by_line;
     if (!PyArg_ParseTuple(args, "y*p:find_documents", &text, &by_line))
         return NULL;
-    struct txe_spans spans = {0};
+    struct txe_ranges spans = {0};
     struct txe_error err;
     txe_status status;
     Py_BEGIN_ALLOW_THREADS
@@ -63,7 +64,7 @@ find_lines(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "y*O:find_lines", &text, &object))
         return NULL;
     struct txe_array ends = {0};
-    struct txe_spans spans = {0};
+    struct txe_ranges spans = {0};
     struct txe_error err;
     txe_status status;
     if (txe_array_read(&ends, object, TXE_I64, "ends") < 0)
@@ -115,7 +116,7 @@ join_spans(PyObject *Py_UNUSED(module), PyObject *args)
         PyErr_SetString(PyExc_ValueError, "join_spans: spans must be [D, 2]");
         goto done;
     }
-    const struct txe_span *spans = array.data;
+    const struct txe_range *spans = array.data;
     size_t count = array.shape[0];
     for (size_t i = 0; i < count; i++)
         if (spans[i].begin < (i == 0 ? 0 : spans[i - 1].end) ||

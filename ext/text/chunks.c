@@ -9,6 +9,15 @@
 
 /* ---- what the pipeline allows ---- */
 
+static bool
+has_white_space(const char *bytes, size_t nbytes)
+{
+    for (size_t i = 0, width; i < nbytes; i += width)
+        if (txe_is_whitespace(txe_utf8_decode(bytes + i, &width)))
+            return true;
+    return false;
+}
+
 /* Whether a step looks at nothing beyond a grapheme cluster, and so not across ' '
  * between other characters. */
 static bool
@@ -27,10 +36,8 @@ is_local(const struct txe_normalizer_step *step)
     case TXE_NORM_REPLACE:
         if (step->regex != NULL)
             return false;
-        for (size_t i = 0, width; i < step->pattern_nbytes; i += width)
-            if (txe_is_whitespace(txe_utf8_decode(step->pattern + i, &width)))
-                return false;
-        return step->pattern_nbytes != 0;
+        return step->pattern_nbytes != 0 &&
+               !has_white_space(step->pattern, step->pattern_nbytes);
     default:
         return false;
     }
@@ -60,15 +67,6 @@ splits_at_spaces(const struct txe_splitter *splitter)
             return false;
     }
     return true;
-}
-
-static bool
-has_white_space(const char *bytes, size_t nbytes)
-{
-    for (size_t i = 0, width; i < nbytes; i += width)
-        if (txe_is_whitespace(txe_utf8_decode(bytes + i, &width)))
-            return true;
-    return false;
 }
 
 /* Whether tokens that are looked for in normalised text lie inside chunks. */

@@ -204,10 +204,8 @@ cut_at_scripts(const char *bytes, struct txe_word word, struct txe_words *words,
 
 /* ---- GPT-2's pattern ---- */
 
-/* Bytes of the contraction ('s 't 're 've 'm 'll 'd) that bytes[0, nbytes) begins with,
- * or 0. */
-static size_t
-contraction(const char *bytes, size_t nbytes)
+size_t
+txe_pattern_contraction(const char *bytes, size_t nbytes)
 {
     if (nbytes < 2 || bytes[0] != '\'')
         return 0;
@@ -248,7 +246,7 @@ classify(const char *bytes, size_t *length)
 size_t
 txe_pattern_word(const char *bytes, size_t nbytes)
 {
-    size_t at = contraction(bytes, nbytes), length;
+    size_t at = txe_pattern_contraction(bytes, nbytes), length;
     if (at != 0)
         return at;
     pattern_class class = classify(bytes, &length);

@@ -4,52 +4,25 @@
 #include <string.h>
 
 #include "base/common.h"
-#include "text/unicode.h"
-
-bool
-txe_text_valid(const char *text, size_t nbytes)
-{
-    const uint64_t high_bits = UINT64_C(0x8080808080808080);
-    size_t at = 0;
-    while (at < nbytes) {
-        uint64_t block;
-        while (nbytes - at >= sizeof block) {
-            memcpy(&block, text + at, sizeof block);
-            if ((block & high_bits) != 0)
-                break;
-            at += sizeof block;
-        }
-        while (at < nbytes && (text[at] & 0x80) == 0)
-            at++;
-        /* Characters beyond ASCII have no byte in common with it, so a run of them is
-         * well-formed or not by itself. */
-        size_t start = at;
-        while (at < nbytes && (text[at] & 0x80) != 0)
-            at++;
-        if (!txe_utf8_valid(text + start, at - start))
-            return false;
-    }
-    return true;
-}
 
 /* The line at `text`; *next is where the one after it begins. */
-static struct txe_span
+static struct txe_range
 line_at(const char *text, int64_t begin, int64_t stop, int64_t *next)
 {
     const char *newline = memchr(text + begin, '\n', (size_t)(stop - begin));
     if (newline == NULL) {
         *next = stop;
-        return (struct txe_span){begin, stop};
+        return (struct txe_range){begin, stop};
     }
     int64_t end = newline - text;
     *next = end + 1;
     if (end > begin && text[end - 1] == '\r')
         end--;
-    return (struct txe_span){begin, end};
+    return (struct txe_range){begin, end};
 }
 
 static bool
-is_blank(const char *text, struct txe_span line)
+is_blank(const char *text, struct txe_range line)
 {
     for (int64_t i = line.begin; i < line.end; i++)
         if (text[i] != ' ' && !(text[i] >= '\t' && text[i] <= '\r'))
@@ -58,11 +31,11 @@ is_blank(const char *text, struct txe_span line)
 }
 
 static txe_status
-push(struct txe_spans *spans, struct txe_span span, struct txe_error *err)
+push(struct txe_ranges *spans, struct txe_range span, struct txe_error *err)
 {
     if (spans->count == spans->capacity) {
         size_t capacity = 2 * spans->capacity + 64;
-        struct txe_span *items = txe_realloc(spans->items, capacity, sizeof *items);
+        struct txe_range *items = txe_realloc(spans->items, capacity, sizeof *items);
         if (items == NULL)
             return txe_fail_nomem(err, capacity * sizeof *items);
         spans->items = items;
@@ -73,12 +46,12 @@ push(struct txe_spans *spans, struct txe_span span, struct txe_error *err)
 }
 
 txe_status
-txe_documents_find(struct txe_spans *out, const char *text, size_t nbytes, bool by_line,
-                   struct txe_error *err)
+txe_documents_find(struct txe_ranges *out, const char *text, size_t nbytes,
+                   bool by_line, struct txe_error *err)
 {
     bool open = false; /* the last document goes on with this line */
     for (int64_t at = 0; at < (int64_t)nbytes;) {
-        struct txe_span line = line_at(text, at, (int64_t)nbytes, &at);
+        struct txe_range line = line_at(text, at, (int64_t)nbytes, &at);
         bool begins = by_line || !is_blank(text, line);
         if (begins && open)
             out->items[out->count - 1].end = line.end;
@@ -90,13 +63,13 @@ txe_documents_find(struct txe_spans *out, const char *text, size_t nbytes, bool 
 }
 
 txe_status
-txe_lines_find(struct txe_spans *out, int64_t *counts, const char *text,
+txe_lines_find(struct txe_ranges *out, int64_t *counts, const char *text,
                const int64_t *ends, size_t D, struct txe_error *err)
 {
     int64_t at = 0;
     for (size_t d = 0; d < D; d++) {
         while (at < ends[d]) {
-            struct txe_span line = line_at(text, at, ends[d], &at);
+            struct txe_range line = line_at(text, at, ends[d], &at);
             if (!is_blank(text, line))
                 TXE_TRY(push(out, line, err));
         }
@@ -121,7 +94,7 @@ find_crlf(const char *text, int64_t begin, int64_t end)
 }
 
 size_t
-txe_spans_nbytes(const char *text, const struct txe_span *spans, size_t count,
+txe_spans_nbytes(const char *text, const struct txe_range *spans, size_t count,
                  bool drop_cr)
 {
     size_t nbytes = 0;
@@ -136,8 +109,8 @@ txe_spans_nbytes(const char *text, const struct txe_span *spans, size_t count,
 }
 
 void
-txe_spans_join(char *out, int64_t *ends, const char *text, const struct txe_span *spans,
-               size_t count, bool drop_cr)
+txe_spans_join(char *out, int64_t *ends, const char *text,
+               const struct txe_range *spans, size_t count, bool drop_cr)
 {
     char *start = out;
     for (size_t i = 0; i < count; i++) {

@@ -15,40 +15,37 @@
 #include "base/error.h"
 
 /* Bytes begin to end (not included) of a text. */
-struct txe_span {
+struct txe_range {
     int64_t begin;
     int64_t end;
 };
 
 /* A growing list; zeroed, it is empty.  Free items with free(). */
-struct txe_spans {
-    struct txe_span *items; /* [count] */
+struct txe_ranges {
+    struct txe_range *items; /* [count] */
     size_t count;
     size_t capacity;
 };
 
-/* Whether the text is well-formed UTF-8; quick over ASCII. */
-bool txe_text_valid(const char *text, size_t nbytes);
-
 /* Adds the documents of a text [nbytes]: every line (`by_line`), or else the lines
  * between blank lines together.  TXE_ENOMEM; spans added before it stay. */
-txe_status txe_documents_find(struct txe_spans *out, const char *text, size_t nbytes,
+txe_status txe_documents_find(struct txe_ranges *out, const char *text, size_t nbytes,
                               bool by_line, struct txe_error *err);
 
 /* Adds the lines of documents that are not blank; document d is text[ends[d - 1]] to
  * text[ends[d]], `ends` [D] must not fall.  counts [D]: lines up to the end of each
  * document.  TXE_ENOMEM; spans added before it stay. */
-txe_status txe_lines_find(struct txe_spans *out, int64_t *counts, const char *text,
+txe_status txe_lines_find(struct txe_ranges *out, int64_t *counts, const char *text,
                           const int64_t *ends, size_t D, struct txe_error *err);
 
 /* Bytes that txe_spans_join writes. */
-size_t txe_spans_nbytes(const char *text, const struct txe_span *spans, size_t count,
+size_t txe_spans_nbytes(const char *text, const struct txe_range *spans, size_t count,
                         bool drop_cr);
 
 /* Copies the spans [count], which must lie in the text, one after another to `out`;
  * ends [count]: where in it each ends.  With `drop_cr` a "\r" before "\n" is left out.
  * out and ends must not overlap the inputs.  Cannot fail. */
 void txe_spans_join(char *out, int64_t *ends, const char *text,
-                    const struct txe_span *spans, size_t count, bool drop_cr);
+                    const struct txe_range *spans, size_t count, bool drop_cr);
 
 #endif

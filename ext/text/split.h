@@ -86,4 +86,8 @@ txe_status txe_split(const struct txe_splitter *splitter, struct txe_text *text,
  * not empty. */
 size_t txe_pattern_word(const char *bytes, size_t nbytes);
 
+/* Bytes of the contraction of that pattern ('s 't 're 've 'm 'll 'd) that
+ * bytes[0, nbytes) begins with, or 0. */
+size_t txe_pattern_contraction(const char *bytes, size_t nbytes);
+
 #endif

@@ -524,14 +524,15 @@ prepends_first(const struct txe_splitter *splitter)
 }
 
 static struct txe_workspace *
-new_workspace(const struct txe_tokenizer *tokenizer, const struct txe_rows *rows)
+new_workspace(const struct txe_tokenizer *tokenizer, const struct txe_rows *rows,
+              bool ids_only)
 {
     struct txe_workspace *workspace = txe_calloc(1, sizeof *workspace);
     if (workspace == NULL)
         return NULL;
     bool wanted = rows->with_offsets || rows->with_values;
     bool with_spans = wanted || prepends_first(&tokenizer->core->splitter);
-    workspace->ids_only = !wanted && !rows->with_words;
+    workspace->ids_only = ids_only;
     for (size_t i = 0; i < 2; i++) {
         workspace->tokens[i].with_spans = wanted;
         workspace->tokens[i].with_values = rows->with_values;
@@ -557,7 +558,7 @@ txe_workspace_take(struct txe_tokenizer *tokenizer, const struct txe_rows *rows)
         if (idle != NULL && (idle = atomic_exchange(&tokenizer->idle[i], NULL)) != NULL)
             return idle;
     }
-    return new_workspace(tokenizer, rows);
+    return new_workspace(tokenizer, rows, ids_only);
 }
 
 /* Texts of this size are rare enough to take their memory with them. */

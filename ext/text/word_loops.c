@@ -49,25 +49,11 @@ classify(const char *block)
     };
 }
 
-static uint32_t *
-put_bits(uint32_t *out, uint64_t bits, uint32_t base)
-{
-    for (; bits != 0; bits &= bits - 1)
-        *out++ = base + (uint32_t)__builtin_ctzll(bits);
-    return out;
-}
-
 static uint64_t
 hash_key(struct txe_word_key key)
 {
     return txe_fold(key.low ^ UINT64_C(0x9E3779B97F4A7C15),
                     key.high ^ UINT64_C(0xD6E8FEB86659FD93));
-}
-
-static int
-find_key(const struct txe_word_bucket *bucket, struct txe_word_key key, uint32_t *out)
-{
-    return txe_word_find(bucket, key, out);
 }
 
 #define LOOPS_NAME "portable"

@@ -78,24 +78,10 @@ classify(const char *block)
     };
 }
 
-static uint32_t *
-put_bits(uint32_t *out, uint64_t bits, uint32_t base)
-{
-    for (; bits != 0; bits &= bits - 1)
-        *out++ = base + (uint32_t)__builtin_ctzll(bits);
-    return out;
-}
-
 static uint64_t
 hash_key(struct txe_word_key key)
 {
     return _mm_crc32_u64(_mm_crc32_u64(0, key.low), key.high);
-}
-
-static int
-find_key(const struct txe_word_bucket *bucket, struct txe_word_key key, uint32_t *out)
-{
-    return txe_word_find(bucket, key, out);
 }
 
 #define LOOPS_NAME "avx2"

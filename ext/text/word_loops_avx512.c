@@ -85,6 +85,7 @@ find_key(const struct txe_word_bucket *bucket, struct txe_word_key key, uint32_t
 }
 
 #define LOOPS_NAME "avx512"
+#define OWN_PUT_BITS_AND_FIND_KEY
 #include "text/word_loops_impl.h"
 
 #if defined(__clang__)

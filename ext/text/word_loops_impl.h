@@ -3,14 +3,33 @@
  * Before it is included, the file named after the instruction set defines
  *   struct byte_classes classify(const char *block)
  *       classes of the BLOCK_NBYTES bytes of a block
- *   uint32_t *put_bits(uint32_t *out, uint64_t bits, uint32_t base)
- *       writes base + i for every bit i that is set, in order; may spoil 16 more
  *   uint64_t hash_key(struct txe_word_key key)
+ *   LOOPS_NAME
+ * and, with OWN_PUT_BITS_AND_FIND_KEY, in the place of those below
+ *   uint32_t *put_bits(uint32_t *out, uint64_t bits, uint32_t base)
+ *       which may spoil 16 more
  *   int find_key(const struct txe_word_bucket *bucket, struct txe_word_key key,
  *                uint32_t *out)
- *       as txe_word_find
- *   LOOPS_NAME
  */
+
+#ifndef OWN_PUT_BITS_AND_FIND_KEY
+
+/* Writes base + i for every bit i that is set, in order. */
+static uint32_t *
+put_bits(uint32_t *out, uint64_t bits, uint32_t base)
+{
+    for (; bits != 0; bits &= bits - 1)
+        *out++ = base + (uint32_t)__builtin_ctzll(bits);
+    return out;
+}
+
+static int
+find_key(const struct txe_word_bucket *bucket, struct txe_word_key key, uint32_t *out)
+{
+    return txe_word_find(bucket, key, out);
+}
+
+#endif
 
 /* Chunks of a block: bit i of `starts` where one begins, of `ends` where one has ended;
  * equally many of both, in turns.  What is between them stands for nothing. */
@@ -75,28 +94,7 @@ last_bit(uint64_t bits)
     return 63 - (unsigned)__builtin_clzll(bits);
 }
 
-/* Bytes of the contraction ('s 't 're 've 'm 'll 'd) that begins with the apostrophe at
- * text[0], 0 if it is none.  Three bytes must be readable. */
-static size_t
-contraction_nbytes(const char *text)
-{
-    switch (text[1]) {
-    case 's':
-    case 't':
-    case 'm':
-    case 'd':
-        return 2;
-    case 'r':
-    case 'v':
-        return text[2] == 'e' ? 3 : 0;
-    case 'l':
-        return text[2] == 'l' ? 3 : 0;
-    default:
-        return 0;
-    }
-}
-
-/* GPT-2's pattern, see split.c. */
+/* GPT-2's pattern, see txe_pattern_word. */
 static struct block_chunks
 cut_pattern(const struct txe_chunker *chunker, const struct byte_classes *classes,
             const char *block, size_t nbytes)
@@ -131,7 +129,7 @@ cut_pattern(const struct txe_chunker *chunker, const struct byte_classes *classe
             starts &= bits_below(at + 1);
             break;
         }
-        size_t length = contraction_nbytes(block + at);
+        size_t length = txe_pattern_contraction(block + at, 3);
         if (length == 0)
             continue;
         starts &= ~(UINT64_C(1) << (at + 1));
