@@ -10,11 +10,13 @@
 struct txe_cpu
 txe_cpu_detect(void)
 {
-    struct txe_cpu cpu = {false, false, false, false, false};
+    struct txe_cpu cpu = {0};
 #ifdef TXE_X86
     __builtin_cpu_init();
     unsigned a, b, c, d;
-    bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+    bool known = __get_cpuid(1, &a, &b, &c, &d);
+    bool f16c = known && (c & bit_F16C) != 0;
+    cpu.aes = known && (c & bit_AES) != 0;
     cpu.avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                f16c && __builtin_cpu_supports("bmi") &&
                __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt") &&
@@ -23,6 +25,7 @@ txe_cpu_detect(void)
         cpu.avx2 && __builtin_cpu_supports("avx512f") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    cpu.avx512_vbmi2 = cpu.avx512 && __builtin_cpu_supports("avx512vbmi2");
     cpu.avx512_vnni = cpu.avx512 && __builtin_cpu_supports("avx512vnni");
     /* Leaf 7, subleaf 1, EAX: bit 4 AVX-VNNI, bit 5 AVX512-BF16. */
     if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) {

@@ -8,9 +8,11 @@ struct txe_cpu {
     bool avx2;   /* AVX2, FMA, F16C, BMI 1 and 2, POPCNT, SSE4.2, with the OS saving YMM
                     registers */
     bool avx512; /* F, BW, CD, DQ and VL, with the OS saving ZMM registers */
-    bool avx512_bf16; /* VDPBF16PS */
-    bool avx512_vnni; /* VPDPBUSD on ZMM */
-    bool avx_vnni;    /* VPDPBUSD on YMM, VEX-coded */
+    bool aes;    /* AESENC */
+    bool avx512_vbmi2; /* VPCOMPRESSB */
+    bool avx512_bf16;  /* VDPBF16PS */
+    bool avx512_vnni;  /* VPDPBUSD on ZMM */
+    bool avx_vnni;     /* VPDPBUSD on YMM, VEX-coded */
 };
 
 /* Asks the processor each time; cheap.  All false where it is not an x86-64. */
