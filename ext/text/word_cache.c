@@ -5,12 +5,14 @@
 #include "text/hash.h"
 
 enum { FIRST_BITS = 8, GROWTH_BITS = 2, LAST_BITS = 17 }; /* of the number of buckets */
-enum { LONG_COUNT = 1 << 13, LONG_PROBES = 4 };
+enum { LONG_SLOTS = 1 << 15, LONG_PROBES = 4 };
+enum { LONG_FIRST = 1 << 12, LONG_LAST = 1 << 20 }; /* of 4 bytes, all long words */
 
-struct txe_long_word {
-    uint8_t nbytes, count; /* nbytes 0: free */
-    char word[TXE_LONG_WORD];
-    uint32_t ids[TXE_LONG_IDS];
+/* memory[at] has the word's bytes in its lower half, and how many ids there are in its
+ * upper one; ids and bytes follow. */
+struct txe_long_slot {
+    uint32_t tag; /* of the word's hash; 0: free */
+    uint32_t at;
 };
 
 /* Behind the last bucket are a few for the words of the last ones. */
@@ -84,49 +86,76 @@ grow(struct txe_word_cache *cache)
     *cache = bigger;
 }
 
-/* The place of a long word, or else the one it should have: a free one, or the first.
- */
-static struct txe_long_word *
-long_place(const struct txe_word_cache *cache, const char *word, size_t nbytes)
+static uint32_t
+tag_of(uint64_t hash)
 {
-    uint64_t hash = txe_hash_bytes(word, nbytes, 0);
-    for (uint64_t probe = 0; probe < LONG_PROBES; probe++) {
-        struct txe_long_word *place = &cache->long_words[(hash + probe) % LONG_COUNT];
-        if (place->nbytes == 0 ||
-            (place->nbytes == nbytes && memcmp(place->word, word, nbytes) == 0))
-            return place;
-    }
-    return &cache->long_words[hash % LONG_COUNT];
+    return (uint32_t)(hash >> 32) | 1;
 }
 
 const uint32_t *
 txe_word_cache_find_long(const struct txe_word_cache *cache, const char *word,
                          size_t nbytes, size_t *count)
 {
-    if (cache->long_words == NULL || nbytes > TXE_LONG_WORD)
+    const struct txe_long_words *longer = &cache->longer;
+    if (longer->slots == NULL || nbytes > TXE_LONG_WORD)
         return NULL;
-    const struct txe_long_word *place = long_place(cache, word, nbytes);
-    if (place->nbytes != nbytes || memcmp(place->word, word, nbytes) != 0)
-        return NULL;
-    *count = place->count;
-    return place->ids;
+    uint64_t hash = txe_hash_bytes(word, nbytes, 0);
+    const struct txe_long_slot *slot = &longer->slots[hash % LONG_SLOTS];
+    for (int probe = 0; probe < LONG_PROBES && slot->tag != 0; probe++, slot++) {
+        if (slot->tag != tag_of(hash))
+            continue;
+        const uint32_t *entry = &longer->memory[slot->at];
+        *count = entry[0] >> 16;
+        if ((entry[0] & UINT16_MAX) == nbytes &&
+            memcmp(entry + 1 + *count, word, nbytes) == 0)
+            return entry + 1;
+    }
+    return NULL;
+}
+
+/* Makes room for a word of so many units, if need be by forgetting all others. */
+static bool
+reserve_long(struct txe_long_words *longer, size_t nunits)
+{
+    if (longer->slots == NULL)
+        longer->slots = txe_calloc(LONG_SLOTS + LONG_PROBES, sizeof *longer->slots);
+    if (longer->slots == NULL)
+        return false;
+    if (longer->capacity - longer->used >= nunits)
+        return true;
+    if (longer->capacity == LONG_LAST) {
+        memset(longer->slots, 0, (LONG_SLOTS + LONG_PROBES) * sizeof *longer->slots);
+        longer->used = 0;
+        return true;
+    }
+    size_t capacity = longer->capacity == 0 ? LONG_FIRST : 2 * longer->capacity;
+    uint32_t *memory = txe_realloc(longer->memory, capacity, sizeof *memory);
+    if (memory == NULL)
+        return false;
+    longer->memory = memory;
+    longer->capacity = capacity;
+    return true;
 }
 
 static void
 put_long(struct txe_word_cache *cache, const char *word, size_t nbytes,
          const uint32_t *ids, size_t count)
 {
-    if (nbytes > TXE_LONG_WORD || count > TXE_LONG_IDS)
+    struct txe_long_words *longer = &cache->longer;
+    size_t nunits = 1 + count + (nbytes + sizeof *ids - 1) / sizeof *ids;
+    if (nbytes > TXE_LONG_WORD || count > TXE_LONG_WORD ||
+        !reserve_long(longer, nunits))
         return;
-    if (cache->long_words == NULL)
-        cache->long_words = txe_calloc(LONG_COUNT, sizeof *cache->long_words);
-    if (cache->long_words == NULL)
-        return;
-    struct txe_long_word *place = long_place(cache, word, nbytes);
-    place->nbytes = (uint8_t)nbytes;
-    place->count = (uint8_t)count;
-    memcpy(place->word, word, nbytes);
-    memcpy(place->ids, ids, count * sizeof *ids);
+    uint64_t hash = txe_hash_bytes(word, nbytes, 0);
+    struct txe_long_slot *slot = &longer->slots[hash % LONG_SLOTS];
+    for (int probe = 1; probe < LONG_PROBES && slot->tag != 0; probe++)
+        slot++;
+    *slot = (struct txe_long_slot){tag_of(hash), (uint32_t)longer->used};
+    uint32_t *entry = &longer->memory[longer->used];
+    entry[0] = (uint32_t)nbytes | (uint32_t)count << 16;
+    memcpy(entry + 1, ids, count * sizeof *ids);
+    memcpy(entry + 1 + count, word, nbytes);
+    longer->used += nunits;
 }
 
 void
@@ -150,6 +179,7 @@ void
 txe_word_cache_free(struct txe_word_cache *cache)
 {
     free(cache->buckets);
-    free(cache->long_words);
+    free(cache->longer.slots);
+    free(cache->longer.memory);
     memset(cache, 0, sizeof *cache);
 }

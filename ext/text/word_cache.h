@@ -5,7 +5,7 @@
  * forget: it grows up to a fixed size, and then a new word takes an old one's place.
  *
  * Words of up to TXE_SHORT_WORD bytes with up to TXE_SHORT_IDS ids lie in buckets of
- * one cache line, two to a bucket; longer ones in a table of their own. */
+ * one cache line, two to a bucket; longer ones one behind the other, with an index. */
 #ifndef TXE_TEXT_WORD_CACHE_H
 #define TXE_TEXT_WORD_CACHE_H
 
@@ -19,8 +19,7 @@
 #define TXE_SHORT_WORD 15
 #define TXE_SHORT_IDS 4
 #define TXE_WORD_ID_BITS 27 /* ids are below 1 << 27 */
-#define TXE_LONG_WORD 190
-#define TXE_LONG_IDS 80
+#define TXE_LONG_WORD 1000  /* bytes, and ids, of the longest that are remembered */
 
 /* A short word: its bytes, zeros, and its length in the last byte. */
 struct txe_word_key {
@@ -34,7 +33,12 @@ struct txe_word_bucket {
     uint32_t ids[2][TXE_SHORT_IDS];
 };
 
-struct txe_long_word; /* word_cache.c */
+/* Longer words, and what they became. */
+struct txe_long_words {
+    struct txe_long_slot *slots; /* word_cache.c */
+    uint32_t *memory;
+    size_t used, capacity; /* of memory */
+};
 
 /* Where a word belongs: a key's hash, of which the lower bits count.  A cache uses the
  * same one all the time. */
@@ -45,7 +49,7 @@ struct txe_word_cache {
     struct txe_word_bucket *buckets;
     uint64_t mask; /* hash & mask is a word's first bucket */
     size_t nwords; /* in the buckets */
-    struct txe_long_word *long_words;
+    struct txe_long_words longer;
     size_t nturns; /* words so far that found no free place */
     txe_word_hash_fn hash;
 };
