@@ -15,11 +15,12 @@
 /* Ids for which memory is asked at first: of English, a token has 4 bytes. */
 #define BYTES_PER_ID 3
 
-/* Neighbouring documents and their ids, of 2 or 4 bytes each. */
+/* Neighbouring documents and their ids. */
 struct chunk {
     size_t first, end;
-    char *ids;
-    size_t count, capacity;
+    struct txe_tokens tokens; /* of 4 bytes each; of the last document where there is */
+    uint16_t *narrow;         /* or 2 */
+    size_t count, capacity;   /* of narrow */
     struct txe_error err;
 };
 
@@ -35,39 +36,28 @@ struct job {
     size_t *starts; /* [chunks] of each one's ids in *out */
 };
 
+/* Moves a document's ids to the narrow ones. */
 static txe_status
-reserve(struct chunk *chunk, size_t extra, size_t width, struct txe_error *err)
+narrow_ids(struct chunk *chunk, struct txe_error *err)
 {
-    if (chunk->capacity - chunk->count >= extra)
-        return TXE_OK;
-    size_t capacity = chunk->count + extra + chunk->count / 2;
-    char *ids = txe_realloc(chunk->ids, capacity, width);
-    if (ids == NULL)
-        return txe_fail_nomem(err, (unsigned long long)capacity * width);
-    chunk->ids = ids;
-    chunk->capacity = capacity;
-    return TXE_OK;
-}
-
-static txe_status
-put_ids(struct chunk *chunk, const uint32_t *ids, size_t count, size_t width,
-        struct txe_error *err)
-{
-    TXE_TRY(reserve(chunk, count, width, err));
-    char *out = chunk->ids + chunk->count * width;
-    chunk->count += count;
-    if (count == 0)
-        return TXE_OK;
-    if (width == sizeof *ids) {
-        memcpy(out, ids, count * width);
-        return TXE_OK;
+    const uint32_t *ids = chunk->tokens.ids;
+    size_t count = chunk->tokens.count;
+    if (chunk->capacity - chunk->count < count) {
+        size_t capacity = chunk->count + count + chunk->count / 2;
+        uint16_t *larger = txe_realloc(chunk->narrow, capacity, sizeof *larger);
+        if (larger == NULL)
+            return txe_fail_nomem(err, (unsigned long long)capacity * sizeof *larger);
+        chunk->narrow = larger;
+        chunk->capacity = capacity;
     }
-    uint16_t *narrow = (uint16_t *)(void *)out;
+    uint16_t *out = chunk->narrow + chunk->count;
     uint32_t all = 0;
     for (size_t i = 0; i < count; i++) {
         all |= ids[i];
-        narrow[i] = (uint16_t)ids[i];
+        out[i] = (uint16_t)ids[i];
     }
+    chunk->count += count;
+    chunk->tokens.count = 0;
     if (all > UINT16_MAX)
         return txe_fail(err, TXE_EVALUE, "an id is above %u; use dtype='uint32'",
                         (unsigned)UINT16_MAX);
@@ -78,22 +68,59 @@ static txe_status
 encode_document(const struct job *job, struct chunk *chunk, struct txe_str text,
                 struct txe_workspace *workspace, struct txe_error *err)
 {
+    static const struct txe_piece text_alone = {.kind = TXE_PIECE_A};
     const struct txe_template *template = &job->tokenizer->post->single;
-    size_t valid =
-        job->validate ? txe_utf8_prefix(text.bytes, text.nbytes) : text.nbytes;
+    const struct txe_piece *pieces = template->pieces;
+    size_t npieces = template->npieces;
+    if (!job->add_special_tokens) {
+        pieces = &text_alone;
+        npieces = 1;
+    }
+    size_t valid = job->validate
+                       ? job->tokenizer->loops->utf8_prefix(text.bytes, text.nbytes)
+                       : text.nbytes;
     if (valid != text.nbytes)
         return txe_fail(err, TXE_EVALUE, "byte %zu is not UTF-8", valid);
-    TXE_TRY(txe_encode_ids(job->tokenizer, job->split_special_tokens, text, workspace,
-                           err));
-    const struct txe_tokens *tokens = &workspace->tokens[0];
-    if (!job->add_special_tokens)
-        return put_ids(chunk, tokens->ids, tokens->count, job->width, err);
-    for (size_t i = 0; i < template->npieces; i++) {
-        const uint32_t id = (uint32_t) template->pieces[i].id;
-        if (template->pieces[i].kind == TXE_PIECE_SPECIAL)
-            TXE_TRY(put_ids(chunk, &id, 1, job->width, err));
-        else if (template->pieces[i].kind == TXE_PIECE_A)
-            TXE_TRY(put_ids(chunk, tokens->ids, tokens->count, job->width, err));
+    for (size_t i = 0; i < npieces; i++) {
+        if (pieces[i].kind == TXE_PIECE_A)
+            TXE_TRY(txe_encode_ids(job->tokenizer, job->split_special_tokens, text,
+                                   workspace, &chunk->tokens, err));
+        else if (pieces[i].kind == TXE_PIECE_SPECIAL &&
+                 !txe_tokens_push(&chunk->tokens, (uint32_t)pieces[i].id, 0, 0))
+            return txe_fail_nomem(err, chunk->tokens.capacity);
+    }
+    return job->width == sizeof *chunk->narrow ? narrow_ids(chunk, err) : TXE_OK;
+}
+
+static const void *
+ids_of(const struct job *job, const struct chunk *chunk)
+{
+    return job->width == sizeof *chunk->narrow ? (const void *)chunk->narrow
+                                               : chunk->tokens.ids;
+}
+
+static size_t
+count_of(const struct chunk *chunk)
+{
+    return chunk->count + chunk->tokens.count; /* one of them is 0 */
+}
+
+static txe_status
+prepare_chunk(const struct job *job, struct chunk *chunk, struct txe_error *err)
+{
+    size_t nbytes = 0;
+    for (size_t i = chunk->first; i < chunk->end; i++)
+        nbytes += job->inputs[i].parts[0].nbytes;
+    size_t capacity = nbytes / BYTES_PER_ID + 1;
+    void *ids = txe_alloc_lines(capacity * job->width);
+    if (ids == NULL)
+        return txe_fail_nomem(err, capacity * job->width);
+    if (job->width == sizeof *chunk->narrow) {
+        chunk->narrow = ids;
+        chunk->capacity = capacity;
+    } else {
+        chunk->tokens.ids = ids;
+        chunk->tokens.capacity = capacity;
     }
     return TXE_OK;
 }
@@ -106,21 +133,18 @@ encode_chunk(void *context, size_t index, size_t worker)
     const struct txe_rows ids_only = {0};
     struct txe_workspace *workspace = txe_workspace_take(job->tokenizer, &ids_only);
     struct txe_error cause;
-    size_t nbytes = 0;
     (void)worker;
-    for (size_t i = chunk->first; i < chunk->end; i++)
-        nbytes += job->inputs[i].parts[0].nbytes;
-    chunk->capacity = nbytes / BYTES_PER_ID;
-    chunk->ids = txe_alloc_lines(chunk->capacity * job->width);
-    if (workspace == NULL || chunk->ids == NULL)
-        txe_fail_nomem(&chunk->err, nbytes);
+    if (workspace == NULL)
+        txe_fail_nomem(&chunk->err, sizeof *workspace);
+    else
+        prepare_chunk(job, chunk, &chunk->err);
     for (size_t i = chunk->first; chunk->err.status == TXE_OK && i < chunk->end; i++) {
-        size_t before = chunk->count;
+        size_t before = count_of(chunk);
         txe_status status =
             encode_document(job, chunk, job->inputs[i].parts[0], workspace, &cause);
         if (status != TXE_OK)
             txe_fail(&chunk->err, status, "document %zu: %s", i, cause.message);
-        job->ends[i] = (int64_t)(chunk->count - before);
+        job->ends[i] = (int64_t)(count_of(chunk) - before);
     }
     txe_workspace_give_back(job->tokenizer, workspace);
 }
@@ -147,9 +171,9 @@ copy_chunk(void *context, size_t index, size_t worker)
     const struct job *job = context;
     const struct chunk *chunk = &job->chunks[index];
     (void)worker;
-    if (chunk->count != 0)
-        memcpy(job->out + job->starts[index] * job->width, chunk->ids,
-               chunk->count * job->width);
+    if (count_of(chunk) != 0)
+        memcpy(job->out + job->starts[index] * job->width, ids_of(job, chunk),
+               count_of(chunk) * job->width);
 }
 
 /* All ids in one array; one chunk's memory becomes the array's. */
@@ -157,13 +181,14 @@ static PyObject *
 join_chunks(struct job *job, size_t nchunks)
 {
     const txe_dtype dtype = job->width == 2 ? TXE_U16 : TXE_U32;
-    struct chunk *first = &job->chunks[0];
     if (nchunks == 1) {
-        char *ids = txe_realloc(first->ids, first->count, job->width); /* no larger */
-        PyObject *array =
-            txe_array_adopt(dtype, first->count, ids != NULL ? ids : first->ids);
-        first->ids = NULL;
-        return array;
+        struct chunk *only = &job->chunks[0];
+        size_t size = count_of(only);
+        void *ids = (void *)ids_of(job, only);
+        void *exact = txe_realloc(ids, size, job->width); /* no larger */
+        only->narrow = NULL;
+        only->tokens.ids = NULL;
+        return txe_array_adopt(dtype, size, exact != NULL ? exact : ids);
     }
     size_t count = 0;
     job->starts = txe_alloc(nchunks, sizeof *job->starts);
@@ -171,7 +196,7 @@ join_chunks(struct job *job, size_t nchunks)
         return PyErr_NoMemory();
     for (size_t i = 0; i < nchunks; i++) {
         job->starts[i] = count;
-        count += job->chunks[i].count;
+        count += count_of(&job->chunks[i]);
     }
     PyObject *array = txe_array_new(dtype, 1, &count, &job->out);
     if (array != NULL) {
@@ -213,8 +238,10 @@ run(struct job *job, size_t ndocuments, size_t nbytes)
     ids = join_chunks(job, nchunks);
 
 done:
-    for (size_t i = 0; i < nchunks; i++)
-        free(job->chunks[i].ids);
+    for (size_t i = 0; i < nchunks; i++) {
+        free(job->chunks[i].narrow);
+        txe_tokens_free(&job->chunks[i].tokens);
+    }
     free(job->chunks);
     if (ids == NULL) {
         Py_XDECREF(ends);

@@ -401,11 +401,8 @@ encode_chunks(struct job *job, struct txe_str text)
             if (i == list.count)
                 break;
             const struct txe_word_bucket *buckets = cache->buckets;
-            size_t nbytes = list.ends[i] - list.starts[i];
-            struct txe_str chunk = {text.bytes + list.starts[i], nbytes};
-            if (nbytes == TXE_KEY_LENGTHS)
-                chunk.nbytes = txe_chunk_nbytes(chunker, chunk.bytes,
-                                                text.nbytes - list.starts[i]);
+            struct txe_str chunk = {text.bytes + list.starts[i],
+                                    list.ends[i] - list.starts[i]};
             TXE_TRY(encode_chunk(job, chunk));
             if (cache->buckets != buckets) /* it grew: the words are elsewhere */
                 loops->hash_chunks(cache, text.bytes, text.nbytes, &list);
@@ -502,7 +499,6 @@ encode_input(const struct txe_tokenizer *tokenizer,
         .values = values,
         .err = err,
     };
-    tokens->count = 0;
     for (size_t i = 0; i < input->nparts; i++) {
         if (options->pretokenized)
             job.word = i;
@@ -587,13 +583,13 @@ txe_workspace_give_back(struct txe_tokenizer *tokenizer,
 txe_status
 txe_encode_ids(const struct txe_tokenizer *tokenizer, bool split_special_tokens,
                struct txe_str text, struct txe_workspace *workspace,
-               struct txe_error *err)
+               struct txe_tokens *tokens, struct txe_error *err)
 {
     const struct txe_encode_options options = {.split_special_tokens =
                                                    split_special_tokens};
     const struct txe_input input = {&text, 1};
-    return encode_input(tokenizer, &options, &input, SIZE_MAX, workspace,
-                        &workspace->tokens[0], NULL, err);
+    return encode_input(tokenizer, &options, &input, SIZE_MAX, workspace, tokens, NULL,
+                        err);
 }
 
 txe_status
@@ -604,6 +600,7 @@ txe_encode(const struct txe_tokenizer *tokenizer,
 {
     struct txe_tokens *tokens = workspace->tokens;
     size_t limit = SIZE_MAX;
+    tokens[0].count = tokens[1].count = 0;
     if (pair == NULL && workspace->ids_only)
         limit = txe_truncate_limit(tokenizer->post, &options->truncate);
     TXE_TRY(encode_input(tokenizer, options, text, limit, workspace, &tokens[0],

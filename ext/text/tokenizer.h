@@ -105,11 +105,13 @@ txe_status txe_encode(const struct txe_tokenizer *tokenizer,
                       size_t sample, struct txe_workspace *workspace,
                       struct txe_rows *rows, struct txe_error *err);
 
-/* The ids of a text alone, without special tokens around it: workspace->tokens[0].ids.
- * The workspace must be one for ids alone.  Errors as above. */
+/* Appends the ids of a text, without special tokens around it, to *tokens, which has
+ * nothing but ids.  The workspace must be one for ids alone.  Errors as above; the ids
+ * may then be there in part. */
 txe_status txe_encode_ids(const struct txe_tokenizer *tokenizer,
                           bool split_special_tokens, struct txe_str text,
-                          struct txe_workspace *workspace, struct txe_error *err);
+                          struct txe_workspace *workspace, struct txe_tokens *tokens,
+                          struct txe_error *err);
 
 /* The string that an id stands for when it is decoded, or NULL. */
 const char *txe_token_text(const struct txe_tokenizer *tokenizer, int64_t id,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/cpu.h"
 #include "text/unicode.h"
 
 enum { LETTER, DIGIT, BLANK, TAB, NEWLINE, RETURN, SPACE, CONTROL, QUOTE, HIGH, COUNT };
@@ -56,15 +57,18 @@ hash_key(struct txe_word_key key)
                     key.high ^ UINT64_C(0xD6E8FEB86659FD93));
 }
 
+#define UTF8_PREFIX txe_utf8_prefix
 #define LOOPS_NAME "portable"
 #include "text/word_loops_impl.h"
 
 const struct txe_word_loops *
 txe_word_loops_for(const char *isa)
 {
+    const struct txe_cpu cpu = txe_cpu_detect();
     const struct txe_word_loops *found = NULL;
     if (strcmp(isa, "avx512") == 0)
-        found = txe_word_loops_avx512();
+        found = cpu.avx512_vbmi2 && cpu.aes ? txe_word_loops_avx512()
+                                            : txe_word_loops_avx2();
     else if (strcmp(isa, "avx2") == 0)
         found = txe_word_loops_avx2();
     return found != NULL ? found : &loops;

@@ -15,7 +15,8 @@
 
 struct txe_chunk_list {
     uint32_t starts[TXE_LIST_CHUNKS]; /* bytes of the text */
-    uint32_t ends[TXE_LIST_CHUNKS];   /* cut to TXE_KEY_LENGTHS bytes */
+    const uint32_t *ends; /* own_ends, or starts + 1: each ends where the next begins */
+    uint32_t own_ends[TXE_LIST_CHUNKS];
     struct txe_word_key keys[TXE_LIST_CHUNKS];
     uint32_t buckets[TXE_LIST_CHUNKS];
     size_t count;
@@ -24,6 +25,8 @@ struct txe_chunk_list {
 struct txe_word_loops {
     const char *name;
     txe_word_hash_fn hash; /* what the cache must have been prepared with */
+
+    size_t (*utf8_prefix)(const char *bytes, size_t nbytes); /* txe_utf8_prefix */
 
     /* Lists the chunks of text[0, nbytes) from byte `at` on, where one or white space
      * begins; returns where to go on.  Fills starts, ends and count. */
@@ -43,15 +46,22 @@ struct txe_word_loops {
 };
 
 /* The variant for an instruction set, "avx512" or "avx2", that the processor must have;
- * the portable one for any other name.  Static storage. */
+ * the portable one for any other name.  "avx512" also takes VBMI2 and AES, and is
+ * "avx2" where the processor has not got them.  Static storage. */
 const struct txe_word_loops *txe_word_loops_for(const char *isa);
 
 /* NULL where the compiler does not have them. */
 const struct txe_word_loops *txe_word_loops_avx2(void);
 const struct txe_word_loops *txe_word_loops_avx512(void);
 
+/* txe_utf8_prefix by AVX2; only where txe_word_loops_avx2 is not NULL. */
+size_t txe_utf8_prefix_avx2(const char *bytes, size_t nbytes);
+
 /* Bit i tells about byte i of a block of BLOCK_NBYTES; for the variants. */
-enum { BLOCK_NBYTES = 64 };
+enum {
+    BLOCK_NBYTES = 64,
+    BLOCK_TAIL = BLOCK_NBYTES + 4 /* a character that goes on */
+};
 
 struct byte_classes {
     uint64_t letter; /* A-Z a-z */

@@ -4,15 +4,18 @@
  *   struct byte_classes classify(const char *block)
  *       classes of the BLOCK_NBYTES bytes of a block
  *   uint64_t hash_key(struct txe_word_key key)
+ *   UTF8_PREFIX
  *   LOOPS_NAME
- * and, with OWN_PUT_BITS_AND_FIND_KEY, in the place of those below
+ * and, with OWN_STEPS, in the place of those below
  *   uint32_t *put_bits(uint32_t *out, uint64_t bits, uint32_t base)
  *       which may spoil 16 more
+ *   struct txe_word_key key_at(const char *text, size_t nbytes, size_t start,
+ *                              size_t length)
  *   int find_key(const struct txe_word_bucket *bucket, struct txe_word_key key,
  *                uint32_t *out)
  */
 
-#ifndef OWN_PUT_BITS_AND_FIND_KEY
+#ifndef OWN_STEPS
 
 /* Writes base + i for every bit i that is set, in order. */
 static uint32_t *
@@ -23,6 +26,18 @@ put_bits(uint32_t *out, uint64_t bits, uint32_t base)
     return out;
 }
 
+/* The key of text[start, start + length), of a text of nbytes;
+ * length <= TXE_KEY_LENGTHS. */
+static struct txe_word_key
+key_at(const char *text, size_t nbytes, size_t start, size_t length)
+{
+    const char *word = text + start;
+    char tail[16] = {0}; /* as much is read, however short the word */
+    if (nbytes - start < sizeof tail)
+        word = memcpy(tail, word, nbytes - start);
+    return txe_word_key(word, length);
+}
+
 static int
 find_key(const struct txe_word_bucket *bucket, struct txe_word_key key, uint32_t *out)
 {
@@ -31,18 +46,13 @@ find_key(const struct txe_word_bucket *bucket, struct txe_word_key key, uint32_t
 
 #endif
 
-/* Chunks of a block: bit i of `starts` where one begins, of `ends` where one has ended;
- * equally many of both, in turns.  What is between them stands for nothing. */
-struct block_chunks {
-    uint64_t starts, ends;
-    size_t next; /* byte to go on with; 0: the first chunk is longer than the block */
-};
-
 /* The characters of a block that are not ASCII, by class. */
 struct wide_chars {
     uint64_t letter, number, space, other; /* all their bytes */
     uint64_t isolated, isolated_first;
     uint64_t joining;
+    txe_char_class last; /* of the last one, and its bytes in the next block */
+    unsigned beyond;
 };
 
 static struct wide_chars
@@ -54,7 +64,9 @@ find_wide_chars(const struct txe_chunker *chunker, const char *block, uint64_t h
         size_t width;
         uint32_t c = txe_utf8_decode(block + at, &width);
         uint64_t bytes = ((UINT64_C(1) << width) - 1) << at;
-        switch (txe_chunker_classify(chunker, c)) {
+        wide.last = txe_chunker_classify(chunker, c);
+        wide.beyond = at + (unsigned)width;
+        switch (wide.last) {
         case TXE_CHAR_LETTER:
             wide.letter |= bytes;
             break;
@@ -77,10 +89,9 @@ find_wide_chars(const struct txe_chunker *chunker, const char *block, uint64_t h
         }
         high &= ~bytes;
     }
+    wide.beyond -= TXE_MIN(wide.beyond, BLOCK_NBYTES);
     return wide;
 }
-
-/* ---- blocks ---- */
 
 static uint64_t
 bits_below(size_t n)
@@ -94,59 +105,148 @@ last_bit(uint64_t bits)
     return 63 - (unsigned)__builtin_clzll(bits);
 }
 
-/* GPT-2's pattern, see txe_pattern_word. */
-static struct block_chunks
-cut_pattern(const struct txe_chunker *chunker, const struct byte_classes *classes,
-            const char *block, size_t nbytes)
+/* ---- the words of GPT-2's pattern, see txe_pattern_word ---- */
+
+/* What a block has to know of the one before it. */
+struct carry {
+    uint64_t letter, number, space, other, blank; /* bit 0: its last byte is one */
+    uint64_t more_letter, more_number; /* the bytes of a character begun there */
+    unsigned more;                     /* how many bytes of it there are */
+    uint64_t set, cleared;             /* starts, by a contraction begun there */
+};
+
+/* Contractions end early; bit i of the result: text[i] begins a word. */
+static uint64_t
+cut_contractions(const char *text, size_t nbytes, uint64_t starts, uint64_t quote,
+                 struct carry *carry)
 {
-    bool is_last = nbytes < BLOCK_NBYTES;
-    /* What begins at the last byte of a block depends on the byte after it. */
-    size_t known = is_last ? nbytes : BLOCK_NBYTES - 1;
-    uint64_t letter = classes->letter, number = classes->digit, space = classes->space;
-    if (classes->high != 0) {
-        struct wide_chars wide = find_wide_chars(chunker, block, classes->high);
+    for (uint64_t left = starts & quote; left != 0; left &= left - 1) {
+        unsigned at = (unsigned)__builtin_ctzll(left);
+        size_t length = txe_pattern_contraction(text + at, TXE_MIN(nbytes - at, 3));
+        if (length == 0)
+            continue;
+        /* Another apostrophe behind it is looked at next: it began a word already. */
+        size_t no_start = at + 1, start = at + length;
+        if (no_start < BLOCK_NBYTES)
+            starts &= ~(UINT64_C(1) << no_start);
+        else
+            carry->cleared |= UINT64_C(1) << (no_start - BLOCK_NBYTES);
+        if (start < BLOCK_NBYTES)
+            starts |= UINT64_C(1) << start;
+        else
+            carry->set |= UINT64_C(1) << (start - BLOCK_NBYTES);
+    }
+    return starts;
+}
+
+static bool
+begins_with_space(const struct txe_chunker *chunker, const char *bytes)
+{
+    size_t width;
+    unsigned char c = (unsigned char)*bytes;
+    if (c < 0x80)
+        return c == ' ' || (c >= '\t' && c <= '\r');
+    return txe_chunker_classify(chunker, txe_utf8_decode(bytes, &width)) ==
+           TXE_CHAR_SPACE;
+}
+
+/* Bit i: a word begins at text[i], of a text of nbytes more.  `block` are its first
+ * bytes, with white space behind the end.  White space beyond ASCII, from where on the
+ * result tells nothing, goes to *wide_space. */
+static uint64_t
+pattern_starts(const struct txe_chunker *chunker, const char *text, size_t nbytes,
+               const char *block, struct carry *carry, uint64_t *wide_space)
+{
+    const struct byte_classes classes = classify(block);
+    const struct carry before = *carry;
+    uint64_t letter = classes.letter | before.more_letter;
+    uint64_t number = classes.digit | before.more_number;
+    uint64_t space = classes.space;
+    *carry = (struct carry){0};
+    *wide_space = 0;
+    if (classes.high != 0) {
+        struct wide_chars wide =
+            find_wide_chars(chunker, block, classes.high & ~bits_below(before.more));
         letter |= wide.letter;
         number |= wide.number;
         space |= wide.space;
-        /* The rule for the end of white space below is one of bytes. */
-        if (wide.space != 0) {
-            known = TXE_MIN(known, (size_t)__builtin_ctzll(wide.space));
-            is_last = false;
-        }
+        *wide_space = wide.space;
+        carry->more = wide.beyond;
+        carry->more_letter = wide.last == TXE_CHAR_LETTER ? bits_below(wide.beyond) : 0;
+        carry->more_number = wide.last == TXE_CHAR_NUMBER ? bits_below(wide.beyond) : 0;
     }
     uint64_t other = ~(letter | number | space);
-    uint64_t runs =
-        (letter & ~(letter << 1)) | (number & ~(number << 1)) | (other & ~(other << 1));
-    uint64_t starts = (runs & ~(classes->blank << 1)) | (space & ~(space << 1)) |
-                      (space & (~space >> 1));
-    starts = (starts | 1) & bits_below(known);
-    if (starts == 0)
-        return (struct block_chunks){0, 0, 0};
-    /* An apostrophe that begins a word may begin a contraction, which ends early. */
-    for (uint64_t left = starts & classes->quote; left != 0; left &= left - 1) {
-        unsigned at = (unsigned)__builtin_ctzll(left);
-        if (!is_last && at + 3 >= known) { /* seen whole when it begins a block */
-            starts &= bits_below(at + 1);
-            break;
-        }
-        size_t length = txe_pattern_contraction(block + at, 3);
-        if (length == 0)
-            continue;
-        starts &= ~(UINT64_C(1) << (at + 1));
-        if (at + length < known) {
-            starts |= UINT64_C(1) << (at + length);
-            /* Another apostrophe there is looked at next: it began a run already. */
-        }
-    }
-    struct block_chunks chunks = {starts, starts & (starts - 1), nbytes};
-    if (is_last) {
-        chunks.ends |= UINT64_C(1) << nbytes;
-    } else {
-        chunks.next = last_bit(starts);
-        chunks.starts &= ~(UINT64_C(1) << chunks.next);
-    }
-    return chunks;
+    uint64_t runs = (letter & ~(letter << 1 | before.letter)) |
+                    (number & ~(number << 1 | before.number)) |
+                    (other & ~(other << 1 | before.other));
+    uint64_t starts = runs & ~(classes.blank << 1 | before.blank);
+    /* Of white space the last begins a word again, unless nothing follows. */
+    uint64_t last = space & ~(space >> 1);
+    if (last >> 63 != 0 && begins_with_space(chunker, block + BLOCK_NBYTES))
+        last &= bits_below(63);
+    starts |= (space & ~(space << 1 | before.space)) | last;
+    starts = (starts & ~before.cleared) | before.set;
+    if ((starts & classes.quote) != 0)
+        starts = cut_contractions(text, nbytes, starts, classes.quote, carry);
+    carry->letter = letter >> 63;
+    carry->number = number >> 63;
+    carry->space = space >> 63;
+    carry->other = other >> 63;
+    carry->blank = classes.blank >> 63;
+    return starts & bits_below(nbytes);
 }
+
+static size_t
+list_pattern(const struct txe_chunker *chunker, const char *text, size_t nbytes,
+             size_t at, struct txe_chunk_list *list)
+{
+    uint32_t *out = list->starts;
+    struct carry carry = {0};
+    bool fresh = true; /* text[at] begins a word whatever is before it */
+    while (at < nbytes && out < list->starts + TXE_MANY_CHUNKS) {
+        const char *block = text + at;
+        size_t left = nbytes - at;
+        char tail[BLOCK_TAIL];
+        if (left < sizeof tail) {
+            memset(tail, ' ', sizeof tail);
+            block = memcpy(tail, block, left);
+        }
+        uint64_t wide_space;
+        uint64_t starts =
+            pattern_starts(chunker, text + at, left, block, &carry, &wide_space);
+        if (wide_space != 0)
+            starts &= bits_below((size_t)__builtin_ctzll(wide_space));
+        out = put_bits(out, starts, (uint32_t)at);
+        if (wide_space == 0) {
+            at += BLOCK_NBYTES;
+            fresh = false;
+            continue;
+        }
+        /* Goes on with the last word before it, or with the one it begins. */
+        size_t start = fresh && starts == 0 ? at : *--out;
+        at = start + txe_pattern_word(text + start, nbytes - start);
+        *out++ = (uint32_t)start;
+        carry = (struct carry){0};
+        fresh = true;
+    }
+    at = TXE_MIN(at, nbytes);
+    if (fresh || at == nbytes)
+        *out = (uint32_t)at;
+    else
+        at = *--out; /* it may go on */
+    list->ends = list->starts + 1;
+    list->count = (size_t)(out - list->starts);
+    return at;
+}
+
+/* ---- what is between white space ---- */
+
+/* Chunks of a block: bit i of `starts` where one begins, of `ends` where one has ended;
+ * equally many of both, in turns. */
+struct block_chunks {
+    uint64_t starts, ends;
+    size_t next; /* byte to go on with; 0: the first chunk is longer than the block */
+};
 
 static struct block_chunks
 cut_spaces(const struct txe_chunker *chunker, const struct byte_classes *classes,
@@ -196,30 +296,26 @@ cut_spaces(const struct txe_chunker *chunker, const struct byte_classes *classes
     return chunks;
 }
 
-/* ---- loops ---- */
-
 static size_t
-list_chunks(const struct txe_chunker *chunker, const char *text, size_t nbytes,
+list_spaces(const struct txe_chunker *chunker, const char *text, size_t nbytes,
             size_t at, struct txe_chunk_list *list)
 {
-    uint32_t *starts = list->starts, *ends = list->ends;
+    uint32_t *starts = list->starts, *ends = list->own_ends;
     while (at < nbytes && starts < list->starts + TXE_MANY_CHUNKS) {
         const char *block = text + at;
         size_t left = nbytes - at;
-        char tail[BLOCK_NBYTES + 3]; /* and the end of a character */
+        char tail[BLOCK_TAIL];
         if (left < sizeof tail) {
             memset(tail, ' ', sizeof tail);
             block = memcpy(tail, block, left);
         }
         struct byte_classes classes = classify(block);
         struct block_chunks chunks =
-            chunker->kind == TXE_CHUNKS_PATTERN
-                ? cut_pattern(chunker, &classes, block, TXE_MIN(left, BLOCK_NBYTES))
-                : cut_spaces(chunker, &classes, block, TXE_MIN(left, BLOCK_NBYTES));
+            cut_spaces(chunker, &classes, block, TXE_MIN(left, BLOCK_NBYTES));
         if (chunks.next == 0) {
             size_t length = txe_chunk_nbytes(chunker, text + at, left);
             *starts++ = (uint32_t)at;
-            *ends++ = (uint32_t)(at + TXE_MIN(length, TXE_KEY_LENGTHS));
+            *ends++ = (uint32_t)(at + length);
             at += length;
             continue;
         }
@@ -227,21 +323,31 @@ list_chunks(const struct txe_chunker *chunker, const char *text, size_t nbytes,
         ends = put_bits(ends, chunks.ends, (uint32_t)at);
         at += chunks.next;
     }
+    list->ends = list->own_ends;
     list->count = (size_t)(starts - list->starts);
     return at;
+}
+
+/* ---- loops ---- */
+
+static size_t
+list_chunks(const struct txe_chunker *chunker, const char *text, size_t nbytes,
+            size_t at, struct txe_chunk_list *list)
+{
+    return chunker->kind == TXE_CHUNKS_PATTERN
+               ? list_pattern(chunker, text, nbytes, at, list)
+               : list_spaces(chunker, text, nbytes, at, list);
 }
 
 static void
 hash_chunks(const struct txe_word_cache *cache, const char *text, size_t nbytes,
             struct txe_chunk_list *list)
 {
+    const uint32_t *ends = list->ends;
     for (size_t i = 0; i < list->count; i++) {
         uint32_t start = list->starts[i];
-        const char *word = text + start;
-        char tail[16] = {0}; /* as much is read, however short the word */
-        if (nbytes - start < sizeof tail)
-            word = memcpy(tail, word, nbytes - start);
-        struct txe_word_key key = txe_word_key(word, list->ends[i] - start);
+        uint32_t length = TXE_MIN(ends[i] - start, TXE_KEY_LENGTHS);
+        struct txe_word_key key = key_at(text, nbytes, start, length);
         uint32_t bucket = (uint32_t)(hash_key(key) & cache->mask);
         TXE_PREFETCH(&cache->buckets[bucket]);
         list->keys[i] = key;
@@ -266,5 +372,5 @@ find_chunks(const struct txe_word_cache *cache, const struct txe_chunk_list *lis
 }
 
 static const struct txe_word_loops loops = {
-    LOOPS_NAME, hash_key, list_chunks, hash_chunks, find_chunks,
+    LOOPS_NAME, hash_key, UTF8_PREFIX, list_chunks, hash_chunks, find_chunks,
 };

@@ -113,6 +113,7 @@ def texts(seed, count):
     rnd = random.Random(seed)
     words = ["the", "and", "a", "The", "x", "y", "b" * 14, "c" * 15, "d" * 16, "e" * 62]
     words += ["f" * 63, "g" * 64, "h" * 65, "i" * 190, "j" * 191, "k" * 200]
+    words += ["l" * 999, "m" * 1000, "n" * 1001, "o" * 3000]
     words += ["naïve", "語" * 30, "語" * 62, "zzzzzz"]
     for _ in range(count):
         parts = []
@@ -153,6 +154,67 @@ def test_every_code_point(name):
     np.testing.assert_array_equal(ids["ids"], whole["ids"])
 
 
+def shifted_texts():
+    """What depends on its neighbours, at every place of the blocks that loops go by."""
+    ends = [
+        "'s ",
+        "'ll'll",
+        "''s's",
+        "'re\u3000 x",
+        " \u00a0 'd",
+        "  \u3000\u3000",
+        "é'm",
+        "語 's語",
+    ]
+    ends += ["!'s", "1'ves", " 't", "\t\n", "x\u0301'", "\U0001d400's", "½½ ½", "\u2028\u2029z"]
+    return [
+        filler * shift + end + "y the" for end in ends for filler in "a .1" for shift in range(70)
+    ]
+
+
+def broken_utf8(seed, count):
+    """Bytes that are nearly UTF-8, and some that are."""
+    rnd = random.Random(seed)
+    pieces = [b"a" * 61, b"the ", "é".encode(), "語".encode(), "\U0001f468".encode(), b"\xc0\x80"]
+    pieces += [
+        b"\xe0\x9f\xbf",
+        b"\xed\xa0\x80",
+        b"\xf0\x8f\xbf\xbf",
+        b"\xf4\x90\x80\x80",
+        b"\xff",
+        b"\x80",
+    ]
+    pieces += [
+        b"\xed\x9f\xbf",
+        b"\xef\xbf\xbf",
+        b"\xf4\x8f\xbf\xbf",
+        b"\xc2",
+        b"\xe1\x80",
+        b"\xf5\x80\x80\x80",
+    ]
+    for _ in range(count):
+        good = b"".join(rnd.choices(pieces[:5], k=rnd.choice([1, 5, 40])))
+        bad = bytearray(good + rnd.choice(pieces) + b"".join(rnd.choices(pieces[:5], k=20)))
+        for _ in range(rnd.choice([0, 0, 1])):
+            bad[rnd.randrange(len(bad))] = rnd.randrange(256)
+        yield bytes(bad[: rnd.choice([len(bad), rnd.randrange(len(bad) + 1)])])
+
+
+def check_utf8(core, seed, count):
+    """encode_flat's errors against Python's own."""
+    for data in broken_utf8(seed, count):
+        found = expected = None
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            expected = f"document 0: byte {error.start} is not UTF-8"
+        try:
+            core.encode_flat(data, np.array([len(data)]))
+        except ValueError as error:
+            found = str(error)
+        assert found == expected, data
+
+
 CHECK = """
 import sys
 sys.path[:0] = [{here!r}]
@@ -160,8 +222,9 @@ import test_chunks as t
 from pytxenc import _core
 for name, spec in t.SPECS.items():
     core = _core.Tokenizer(spec)
-    batch = list(t.texts(11, 300))
+    batch = list(t.texts(11, 300)) + t.shifted_texts()
     assert t.rows(core.encode_batch(batch)) == t.rows(core.encode_batch(batch, fields=["offsets"]))
+t.check_utf8(_core.Tokenizer(t.SPECS["bytes"]), 5, 20_000)
 print(_core.get_isa())
 """
 
@@ -179,9 +242,10 @@ def test_every_instruction_set(isa):
     assert done.stdout.split() == [isa]
 
 
-def test_more_words_than_are_remembered():
+@pytest.mark.parametrize(("before", "count"), [(" w", 400_000), (" " + "w" * 20, 150_000)])
+def test_more_words_than_are_remembered(before, count):
     core = _core.Tokenizer(SPECS["bytes"])
-    words = [f" w{i:x}" for i in range(400_000)]
+    words = [f"{before}{i:x}" for i in range(count)]
     text = "".join(words)
     whole = core.encode_batch([text], fields=["word_ids"])["ids"]
     for _ in range(2):
