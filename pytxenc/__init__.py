@@ -25,25 +25,51 @@ if TYPE_CHECKING:
     from .corpus import read_documents as read_documents
     from .environment import show_config as show_config
     from .modeling import AlbertForMaskedLM as AlbertForMaskedLM
+    from .modeling import AlbertForMultipleChoice as AlbertForMultipleChoice
+    from .modeling import AlbertForPreTraining as AlbertForPreTraining
+    from .modeling import AlbertForQuestionAnswering as AlbertForQuestionAnswering
+    from .modeling import AlbertForSequenceClassification as AlbertForSequenceClassification
+    from .modeling import AlbertForTokenClassification as AlbertForTokenClassification
     from .modeling import AlbertModel as AlbertModel
     from .modeling import AlbertPreTrainedModel as AlbertPreTrainedModel
     from .modeling import BertForMaskedLM as BertForMaskedLM
+    from .modeling import BertForMultipleChoice as BertForMultipleChoice
+    from .modeling import BertForNextSentencePrediction as BertForNextSentencePrediction
+    from .modeling import BertForPreTraining as BertForPreTraining
+    from .modeling import BertForQuestionAnswering as BertForQuestionAnswering
+    from .modeling import BertForSequenceClassification as BertForSequenceClassification
+    from .modeling import BertForTokenClassification as BertForTokenClassification
     from .modeling import BertModel as BertModel
     from .modeling import BertPreTrainedModel as BertPreTrainedModel
     from .modeling import PreTrainedModel as PreTrainedModel
     from .modeling import RobertaForMaskedLM as RobertaForMaskedLM
+    from .modeling import RobertaForMultipleChoice as RobertaForMultipleChoice
+    from .modeling import RobertaForQuestionAnswering as RobertaForQuestionAnswering
+    from .modeling import RobertaForSequenceClassification as RobertaForSequenceClassification
+    from .modeling import RobertaForTokenClassification as RobertaForTokenClassification
     from .modeling import RobertaModel as RobertaModel
     from .modeling import RobertaPreTrainedModel as RobertaPreTrainedModel
     from .modeling import XLMRobertaForMaskedLM as XLMRobertaForMaskedLM
+    from .modeling import XLMRobertaForMultipleChoice as XLMRobertaForMultipleChoice
+    from .modeling import XLMRobertaForQuestionAnswering as XLMRobertaForQuestionAnswering
+    from .modeling import XLMRobertaForSequenceClassification as XLMRobertaForSequenceClassification
+    from .modeling import XLMRobertaForTokenClassification as XLMRobertaForTokenClassification
     from .modeling import XLMRobertaModel as XLMRobertaModel
     from .modeling import XLMRobertaPreTrainedModel as XLMRobertaPreTrainedModel
+    from .outputs import AlbertForPreTrainingOutput as AlbertForPreTrainingOutput
     from .outputs import BaseModelOutput as BaseModelOutput
     from .outputs import BaseModelOutputWithPooling as BaseModelOutputWithPooling
     from .outputs import (
         BaseModelOutputWithPoolingAndCrossAttentions as BaseModelOutputWithPoolingAndCrossAttentions,  # noqa: E501
     )
+    from .outputs import BertForPreTrainingOutput as BertForPreTrainingOutput
     from .outputs import MaskedLMOutput as MaskedLMOutput
     from .outputs import ModelOutput as ModelOutput
+    from .outputs import MultipleChoiceModelOutput as MultipleChoiceModelOutput
+    from .outputs import NextSentencePredictorOutput as NextSentencePredictorOutput
+    from .outputs import QuestionAnsweringModelOutput as QuestionAnsweringModelOutput
+    from .outputs import SequenceClassifierOutput as SequenceClassifierOutput
+    from .outputs import TokenClassifierOutput as TokenClassifierOutput
     from .tensor import Tensor as Tensor
     from .tokenization import AddedToken as AddedToken
     from .tokenization import AlbertTokenizer as AlbertTokenizer
@@ -85,25 +111,51 @@ _EXPORTS = {
     "logging": (),
     "modeling": (
         "AlbertForMaskedLM",
+        "AlbertForMultipleChoice",
+        "AlbertForPreTraining",
+        "AlbertForQuestionAnswering",
+        "AlbertForSequenceClassification",
+        "AlbertForTokenClassification",
         "AlbertModel",
         "AlbertPreTrainedModel",
         "BertForMaskedLM",
+        "BertForMultipleChoice",
+        "BertForNextSentencePrediction",
+        "BertForPreTraining",
+        "BertForQuestionAnswering",
+        "BertForSequenceClassification",
+        "BertForTokenClassification",
         "BertModel",
         "BertPreTrainedModel",
         "PreTrainedModel",
         "RobertaForMaskedLM",
+        "RobertaForMultipleChoice",
+        "RobertaForQuestionAnswering",
+        "RobertaForSequenceClassification",
+        "RobertaForTokenClassification",
         "RobertaModel",
         "RobertaPreTrainedModel",
         "XLMRobertaForMaskedLM",
+        "XLMRobertaForMultipleChoice",
+        "XLMRobertaForQuestionAnswering",
+        "XLMRobertaForSequenceClassification",
+        "XLMRobertaForTokenClassification",
         "XLMRobertaModel",
         "XLMRobertaPreTrainedModel",
     ),
     "outputs": (
+        "AlbertForPreTrainingOutput",
         "BaseModelOutput",
         "BaseModelOutputWithPooling",
         "BaseModelOutputWithPoolingAndCrossAttentions",
+        "BertForPreTrainingOutput",
         "MaskedLMOutput",
         "ModelOutput",
+        "MultipleChoiceModelOutput",
+        "NextSentencePredictorOutput",
+        "QuestionAnsweringModelOutput",
+        "SequenceClassifierOutput",
+        "TokenClassifierOutput",
     ),
     "tensor": ("Tensor",),
     "tokenization": (

@@ -13,11 +13,18 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 __all__ = [
+    "AlbertForPreTrainingOutput",
     "BaseModelOutput",
     "BaseModelOutputWithPooling",
     "BaseModelOutputWithPoolingAndCrossAttentions",
+    "BertForPreTrainingOutput",
     "MaskedLMOutput",
     "ModelOutput",
+    "MultipleChoiceModelOutput",
+    "NextSentencePredictorOutput",
+    "QuestionAnsweringModelOutput",
+    "SequenceClassifierOutput",
+    "TokenClassifierOutput",
 ]
 
 
@@ -119,5 +126,76 @@ class MaskedLMOutput(ModelOutput):
 
     loss: Any = None
     logits: Any = None
+    hidden_states: tuple[Any, ...] | None = None
+    attentions: tuple[Any, ...] | None = None
+
+
+class SequenceClassifierOutput(ModelOutput):
+    """Classification of sequences.
+
+    Attributes:
+        loss: by the configuration's problem type; only with labels.
+        logits: float32 (batch, labels).
+        hidden_states, attentions: as in BaseModelOutput.
+    """
+
+    loss: Any = None
+    logits: Any = None
+    hidden_states: tuple[Any, ...] | None = None
+    attentions: tuple[Any, ...] | None = None
+
+
+class TokenClassifierOutput(SequenceClassifierOutput):
+    """Classification of tokens: logits float32 (batch, length, labels)."""
+
+
+class NextSentencePredictorOutput(SequenceClassifierOutput):
+    """Next sentence prediction: logits float32 (batch, 2)."""
+
+
+class MultipleChoiceModelOutput(SequenceClassifierOutput):
+    """Choice between continuations: logits float32 (batch, choices)."""
+
+
+class QuestionAnsweringModelOutput(ModelOutput):
+    """Spans that answer: start_logits and end_logits float32 (batch, length)."""
+
+    loss: Any = None
+    start_logits: Any = None
+    end_logits: Any = None
+    hidden_states: tuple[Any, ...] | None = None
+    attentions: tuple[Any, ...] | None = None
+
+
+class BertForPreTrainingOutput(ModelOutput):
+    """Pretraining of BERT.
+
+    Attributes:
+        loss: masked tokens plus next sentence; only with both labels.
+        prediction_logits: float32 (batch, length, vocabulary).
+        seq_relationship_logits: float32 (batch, 2).
+        hidden_states, attentions: as in BaseModelOutput.
+    """
+
+    loss: Any = None
+    prediction_logits: Any = None
+    seq_relationship_logits: Any = None
+    hidden_states: tuple[Any, ...] | None = None
+    attentions: tuple[Any, ...] | None = None
+
+
+class AlbertForPreTrainingOutput(ModelOutput):
+    """Pretraining of ALBERT.
+
+    Attributes:
+        loss: masked tokens plus sentence order; only with both labels.
+        prediction_logits: float32 (batch, length, vocabulary).
+        sop_logits: float32 (batch, 2).
+        hidden_states, attentions: as in BaseModelOutput.
+    """
+
+    loss: Any = None
+    prediction_logits: Any = None
+    sop_logits: Any = None
     hidden_states: tuple[Any, ...] | None = None
     attentions: tuple[Any, ...] | None = None

@@ -13,6 +13,50 @@ check_size(const char *name, size_t value, size_t least, struct txe_error *err)
     return TXE_OK;
 }
 
+bool
+txe_config_predicts_tokens(const struct txe_config *config)
+{
+    return config->head == TXE_HEAD_MASKED_LM || config->head == TXE_HEAD_PRETRAINING;
+}
+
+bool
+txe_config_classifies_sequences(const struct txe_config *config)
+{
+    return config->head == TXE_HEAD_PRETRAINING ||
+           config->head == TXE_HEAD_NEXT_SENTENCE ||
+           config->head == TXE_HEAD_SEQUENCE || config->head == TXE_HEAD_CHOICE;
+}
+
+bool
+txe_config_classifies_tokens(const struct txe_config *config)
+{
+    return config->head == TXE_HEAD_TOKENS || config->head == TXE_HEAD_ANSWER;
+}
+
+/* What the head says of the pooler and the number of labels. */
+static txe_status
+settle_head(struct txe_config *config, struct txe_error *err)
+{
+    const bool sequences = txe_config_classifies_sequences(config);
+    if (config->family != TXE_BERT && config->head == TXE_HEAD_NEXT_SENTENCE)
+        return txe_fail(err, TXE_EVALUE, "only BERT predicts the next sentence");
+    if (config->family == TXE_ROBERTA && config->head == TXE_HEAD_PRETRAINING)
+        return txe_fail(err, TXE_EVALUE, "RoBERTa is pretrained by masked_lm alone");
+    if (config->head != TXE_HEAD_NONE) /* RoBERTa's classifier has a layer of its own */
+        config->pooler = sequences && (config->family != TXE_ROBERTA ||
+                                       config->head != TXE_HEAD_SEQUENCE);
+    if (config->head == TXE_HEAD_CHOICE)
+        config->num_labels = 1;
+    else if (config->family == TXE_BERT && sequences &&
+             config->head != TXE_HEAD_SEQUENCE)
+        config->num_labels = 2;
+    else if (!sequences && !txe_config_classifies_tokens(config))
+        config->num_labels = 0;
+    else
+        return check_size("num_labels", config->num_labels, 1, err);
+    return TXE_OK;
+}
+
 txe_status
 txe_config_check(struct txe_config *config, struct txe_error *err)
 {
@@ -39,6 +83,7 @@ txe_config_check(struct txe_config *config, struct txe_error *err)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         if (check_size(sizes[i].name, sizes[i].value, sizes[i].least, err) != TXE_OK)
             return err->status;
+    TXE_TRY(settle_head(config, err));
     if (config->hidden_size >
         INT_MAX / 3) /* rows of query, key and value side by side */
         return txe_fail(err, TXE_EVALUE, "hidden_size is %zu; it must be at most %d",

@@ -191,8 +191,9 @@ run_layer(const struct pass *pass, const struct txe_layer_weights *w, float *pro
     layernorm(pass, pass->x, pass->y, w->down.bias, pass->x, &w->output_norm, T, C);
 }
 
+/* pooled: [B, C]; y serves meanwhile. */
 static void
-run_pooler(const struct pass *pass)
+run_pooler(const struct pass *pass, float *pooled)
 {
     const struct txe_config *config = &pass->encoder->config;
     const struct txe_linear_weights *w = &pass->encoder->weights.pooler;
@@ -204,30 +205,55 @@ run_pooler(const struct pass *pass)
             t += sequence->nkeys;
         memcpy(pass->y + b * C, pass->x + t * C, C * sizeof *pass->y);
     }
-    txe_linear(pass->outputs->pooled, C, pass->y, C, w->weight, B, C, C);
-    bias_act(pass, pass->outputs->pooled, w->bias, B, C, C, TXE_ACT_TANH, NULL);
+    txe_linear(pooled, C, pass->y, C, w->weight, B, C, C);
+    bias_act(pass, pooled, w->bias, B, C, C, TXE_ACT_TANH, NULL);
 }
 
-/* chunk: [LOGITS_CHUNK_ROWS, V], where logits stand before they find their places. */
+/* padded = x w^T + b, for packed rows x [T, nin].  chunk: [LOGITS_CHUNK_ROWS, nout],
+ * where results stand before they find their places. */
+static void
+project(const struct pass *pass, float *padded, const float *x, size_t nin,
+        const struct txe_linear_weights *w, size_t nout, float *chunk)
+{
+    const size_t T = pass->plan.T;
+    for (size_t t = 0; t < T; t += LOGITS_CHUNK_ROWS) {
+        const size_t n = TXE_MIN((size_t)LOGITS_CHUNK_ROWS, T - t);
+        txe_linear(chunk, nout, x + t * nin, nin, w->weight, n, nout, nin);
+        bias_act(pass, chunk, w->bias, n, nout, nout, TXE_ACT_LINEAR, NULL);
+        for (size_t i = 0; i < n; i++)
+            memcpy(padded + pass->plan.rows[t + i] * nout, chunk + i * nout,
+                   nout * sizeof *chunk);
+    }
+}
+
 static void
 run_masked_lm(const struct pass *pass, float *chunk)
 {
     const struct txe_config *config = &pass->encoder->config;
     const struct txe_masked_lm_weights *w = &pass->encoder->weights.masked_lm;
     const size_t T = pass->plan.T, C = config->hidden_size, E = config->embedding_size;
-    const size_t V = config->vocab_size;
     txe_linear(pass->y, E, pass->x, C, w->dense.weight, T, E, C);
     bias_act(pass, pass->y, w->dense.bias, T, E, E,
              config->family == TXE_ROBERTA ? TXE_ACT_GELU : config->act, &w->act);
     layernorm(pass, pass->y, pass->y, NULL, NULL, &w->norm, T, E);
-    for (size_t t = 0; t < T; t += LOGITS_CHUNK_ROWS) {
-        const size_t n = TXE_MIN((size_t)LOGITS_CHUNK_ROWS, T - t);
-        txe_linear(chunk, V, pass->y + t * E, E, w->decoder.weight, n, V, E);
-        bias_act(pass, chunk, w->decoder.bias, n, V, V, TXE_ACT_LINEAR, NULL);
-        for (size_t i = 0; i < n; i++)
-            memcpy(pass->outputs->logits + pass->plan.rows[t + i] * V, chunk + i * V,
-                   V * sizeof *chunk);
+    project(pass, pass->outputs->logits, pass->y, E, &w->decoder, config->vocab_size,
+            chunk);
+}
+
+static void
+run_classifier(const struct pass *pass, float *chunk)
+{
+    const struct txe_config *config = &pass->encoder->config;
+    const struct txe_linear_weights *w = &pass->encoder->weights.classifier;
+    const size_t B = pass->plan.B, C = config->hidden_size, K = config->num_labels;
+    float *scores = pass->outputs->scores;
+    if (txe_config_classifies_tokens(config)) {
+        project(pass, scores, pass->x, C, w, K, chunk);
+        return;
     }
+    run_pooler(pass, pass->qkv);
+    txe_linear(scores, K, pass->qkv, C, w->weight, B, K, C);
+    bias_act(pass, scores, w->bias, B, K, K, TXE_ACT_LINEAR, NULL);
 }
 
 /* ---- workspace ---- */
@@ -250,14 +276,17 @@ txe_encoder_forward(const struct txe_encoder *encoder, const struct txe_inputs *
     const struct txe_config *config = &encoder->config;
     const size_t C = config->hidden_size, E = config->embedding_size;
     struct pass pass = {.encoder = encoder, .inputs = inputs, .outputs = outputs};
-    if (txe_plan_make(&pass.plan, inputs, config, outputs->pooled != NULL, err) !=
-        TXE_OK)
+    const bool first =
+        outputs->pooled != NULL ||
+        (outputs->scores != NULL && !txe_config_classifies_tokens(config));
+    if (txe_plan_make(&pass.plan, inputs, config, first, err) != TXE_OK)
         return err->status;
     pass.nworkers = txe_threads_get();
 
     const size_t T = pass.plan.T;
-    const size_t chunk =
-        outputs->logits != NULL ? TXE_MIN(T, (size_t)LOGITS_CHUNK_ROWS) : 0;
+    const size_t chunk = TXE_MIN(T, (size_t)LOGITS_CHUNK_ROWS);
+    const size_t widest = TXE_MAX(outputs->logits != NULL ? config->vocab_size : 0,
+                                  outputs->scores != NULL ? config->num_labels : 0);
     size_t total = 0, x, y, qkv, wide, scratch, logits;
     float *memory = NULL;
     if (plan_floats(&total, &x, T, C) && plan_floats(&total, &y, T, TXE_MAX(C, E)) &&
@@ -266,7 +295,7 @@ txe_encoder_forward(const struct txe_encoder *encoder, const struct txe_inputs *
                     config->intermediate_size) &&
         plan_floats(&total, &scratch, txe_attention_scratch(&pass.plan, pass.nworkers),
                     1) &&
-        plan_floats(&total, &logits, chunk, config->vocab_size))
+        plan_floats(&total, &logits, chunk, widest))
         memory = txe_alloc(total, sizeof *memory);
     if (memory == NULL) {
         txe_plan_free(&pass.plan);
@@ -293,9 +322,11 @@ txe_encoder_forward(const struct txe_encoder *encoder, const struct txe_inputs *
     if (outputs->last_hidden != NULL)
         scatter(&pass, outputs->last_hidden, pass.x, C);
     if (outputs->pooled != NULL)
-        run_pooler(&pass);
+        run_pooler(&pass, outputs->pooled);
     if (outputs->logits != NULL)
         run_masked_lm(&pass, memory + logits);
+    if (outputs->scores != NULL)
+        run_classifier(&pass, memory + logits);
     free(memory);
     txe_plan_free(&pass.plan);
     return TXE_OK;

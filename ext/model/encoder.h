@@ -23,7 +23,8 @@ struct txe_outputs {
         *hidden_states; /* [napplications + 1] of [B, S, C]; the last is last_hidden */
     float **attentions; /* [napplications] of [B, H, S, S], probabilities */
     float *pooled;      /* [B, C]; needs config.pooler */
-    float *logits;      /* [B, S, V]; needs config.head MASKED_LM */
+    float *logits;      /* [B, S, V]; needs a head that predicts tokens */
+    float *scores;      /* [B, K], or [B, S, K] of every token; needs a classifier */
 };
 
 /* Runs the model.  Work is split over the thread pool.
@@ -32,7 +33,8 @@ struct txe_outputs {
  *   x = LN(word[id] + type[t] + position[p]),  ALBERT then x = x P^T + b;
  *   each layer: a = softmax(q k^T / sqrt D + mask) v, per head;
  *               x = LN(x + a O^T + b);  x = LN(x + act(x U^T + b) D^T + b);
- *   pooled = tanh(x[0] W^T + b);  logits = LN(act(x W^T + b)) decoder^T + b.
+ *   pooled = tanh(x[0] W^T + b);  logits = LN(act(x W^T + b)) decoder^T + b;
+ *   scores = pooled W^T + b, or x W^T + b of every token.
  * Errors: those of txe_plan_make, and TXE_ENOMEM.  Outputs are unspecified then. */
 txe_status txe_encoder_forward(const struct txe_encoder *encoder,
                                const struct txe_inputs *inputs,

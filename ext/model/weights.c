@@ -1,7 +1,8 @@
 /* Names and shapes of parameters: see weights.h.
  *
  * A row of a table is one tensor: its name, where its pointer goes, its shape in the
- * shape letters of ext/README.md (plus P position rows, Y token types), how it starts.
+ * shape letters of ext/README.md (plus P position rows, Y token types, K labels), how
+ * it starts.
  */
 #include "model/weights.h"
 
@@ -109,6 +110,19 @@ static const struct row albert_masked_lm[] = {
     ACTIVATION("predictions.activation", M, act),
 };
 
+/* Of every family, where roberta_sequence is not meant. */
+static const struct row classifier[] = {LINEAR("classifier", W, classifier, "KC")};
+static const struct row answer[] = {LINEAR("qa_outputs", W, classifier, "KC")};
+/* A pooler of the classifier's own. */
+static const struct row roberta_sequence[] = {
+    LINEAR("classifier.dense", W, pooler, "CC"),
+    LINEAR("classifier.out_proj", W, classifier, "KC"),
+};
+static const struct row bert_next_sentence[] = {
+    LINEAR("cls.seq_relationship", W, classifier, "KC")};
+static const struct row albert_sentence_order[] = {
+    LINEAR("sop_classifier.classifier", W, classifier, "KC")};
+
 #define ROWS(table) table, TXE_LEN(table)
 
 static const struct family {
@@ -129,6 +143,26 @@ static const struct family {
     [TXE_ALBERT] = {"albert.", ROWS(albert_embeddings), ROWS(albert_layer),
                     ROWS(albert_pooler), ROWS(albert_masked_lm)},
 };
+
+/* The rows of the classifier, where the head has one. */
+static const struct row *
+classifier_rows(const struct txe_config *config, size_t *nrows)
+{
+    const struct row *rows = classifier;
+    *nrows = TXE_LEN(classifier);
+    if (config->num_labels == 0) {
+        *nrows = 0;
+    } else if (config->head == TXE_HEAD_ANSWER) {
+        rows = answer;
+    } else if (config->head == TXE_HEAD_PRETRAINING ||
+               config->head == TXE_HEAD_NEXT_SENTENCE) {
+        rows = config->family == TXE_BERT ? bert_next_sentence : albert_sentence_order;
+    } else if (config->head == TXE_HEAD_SEQUENCE && config->family == TXE_ROBERTA) {
+        rows = roberta_sequence;
+        *nrows = TXE_LEN(roberta_sequence);
+    }
+    return rows;
+}
 
 static const struct {
     const char *name;
@@ -154,6 +188,8 @@ dim_size(const struct txe_config *config, char letter)
         return config->type_vocab_size;
     case 'E':
         return config->embedding_size;
+    case 'K':
+        return config->num_labels;
     case 'F':
         return config->intermediate_size;
     default:
@@ -233,9 +269,10 @@ txe_weights_list(struct txe_param **params, size_t *nparams,
 {
     const struct family *family = &families[config->family];
     size_t nlayers = txe_config_nlayers(config);
-    size_t most, per_layer = family->nlayer + TXE_MAX_ACT_PARAMS;
-    size_t rest =
-        family->nembeddings + family->npooler + family->nmasked_lm + TXE_MAX_ACT_PARAMS;
+    size_t most, per_layer = family->nlayer + TXE_MAX_ACT_PARAMS, nclassifier;
+    const struct row *classifier_table = classifier_rows(config, &nclassifier);
+    size_t rest = family->nembeddings + family->npooler + family->nmasked_lm +
+                  TXE_MAX_ACT_PARAMS + nclassifier;
     struct list list = {NULL, 0, config};
     if (txe_mul_size(nlayers, per_layer, &most) && txe_add_size(most, rest, &most))
         list.params = txe_alloc(most, sizeof *list.params);
@@ -259,9 +296,10 @@ txe_weights_list(struct txe_param **params, size_t *nparams,
     }
     if (config->pooler)
         list_rows(&list, prefix, family->pooler, family->npooler, weights);
-    if (config->head == TXE_HEAD_MASKED_LM)
+    if (txe_config_predicts_tokens(config))
         list_rows(&list, "", family->masked_lm, family->nmasked_lm,
                   &weights->masked_lm);
+    list_rows(&list, "", classifier_table, nclassifier, weights);
     *params = list.params;
     *nparams = list.count;
     return TXE_OK;

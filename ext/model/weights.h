@@ -45,9 +45,10 @@ struct txe_weights {
     const float *type;                    /* [type_vocab_size, E] */
     struct txe_norm_weights norm;         /* [E] */
     struct txe_linear_weights projection; /* [C, E]; ALBERT only */
-    struct txe_linear_weights pooler;     /* [C, C]; with config.pooler */
+    struct txe_linear_weights pooler;     /* [C, C]; a RoBERTa classifier's own too */
     struct txe_masked_lm_weights masked_lm;
-    struct txe_layer_weights *layers; /* [txe_config_nlayers] */
+    struct txe_linear_weights classifier; /* [K, C] */
+    struct txe_layer_weights *layers;     /* [txe_config_nlayers] */
 };
 
 /* How a new parameter is drawn (BERT, section A.2 of arXiv 1810.04805 and its code). */

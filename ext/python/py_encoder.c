@@ -8,152 +8,15 @@
 #include "kernels/gemm.h"
 #include "model/encoder.h"
 #include "python/convert.h"
+#include "python/model_config.h"
 
-/* ---- configuration ---- */
+/* ---- parameters ---- */
 
-static const char *const family_names[TXE_NFAMILIES] = {
-    [TXE_BERT] = "bert", [TXE_ROBERTA] = "roberta", [TXE_ALBERT] = "albert"};
-static const char *const head_names[TXE_NHEADS] = {
-    [TXE_HEAD_NONE] = "none", [TXE_HEAD_MASKED_LM] = "masked_lm"};
 static const char *const init_names[] = {[TXE_INIT_NORMAL] = "normal",
                                          [TXE_INIT_PADDED] = "padded",
                                          [TXE_INIT_ZEROS] = "zeros",
                                          [TXE_INIT_ONES] = "ones",
                                          [TXE_INIT_ACTIVATION] = "activation"};
-
-/* New reference to config[key], or NULL with KeyError set. */
-static PyObject *
-config_get(PyObject *config, const char *key)
-{
-    return PyMapping_GetItemString(config, key);
-}
-
-static int
-read_size(size_t *out, PyObject *config, const char *key)
-{
-    PyObject *value = config_get(config, key);
-    if (value == NULL)
-        return -1;
-    if (!PyLong_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "%s: expected int, got %R", key, value);
-        Py_DECREF(value);
-        return -1;
-    }
-    *out = PyLong_AsSize_t(value);
-    if (*out == (size_t)-1 && PyErr_Occurred()) {
-        PyErr_Format(PyExc_ValueError,
-                     "%s is %R; it must not be negative or that large", key, value);
-        Py_DECREF(value);
-        return -1;
-    }
-    Py_DECREF(value);
-    return 0;
-}
-
-/* Index of config[key] in names, or -1 with ValueError set. */
-static int
-read_choice(PyObject *config, const char *key, const char *const *names, size_t nnames)
-{
-    PyObject *value = config_get(config, key);
-    if (value == NULL)
-        return -1;
-    const char *text = PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : NULL;
-    int found = -1;
-    for (size_t i = 0; text != NULL && i < nnames; i++)
-        if (strcmp(text, names[i]) == 0)
-            found = (int)i;
-    if (found < 0) {
-        PyErr_Clear();
-        PyErr_Format(PyExc_ValueError, "%s: unknown value %R", key, value);
-    }
-    Py_DECREF(value);
-    return found;
-}
-
-static int
-read_activation(txe_activation *out, PyObject *config)
-{
-    PyObject *value = config_get(config, "hidden_act");
-    if (value == NULL)
-        return -1;
-    const char *name = PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : NULL;
-    int found = name != NULL && txe_activation_find(name, out);
-    if (!found) {
-        PyErr_Clear();
-        PyErr_Format(
-            PyExc_ValueError,
-            "hidden_act: unknown activation %R; known are gelu, gelu_new, relu, "
-            "silu, tanh and the other names of transformers' ACT2FN",
-            value);
-    }
-    Py_DECREF(value);
-    return found ? 0 : -1;
-}
-
-/* Fills and checks *out.  0, or -1 with an exception set. */
-static int
-read_config(struct txe_config *out, PyObject *config)
-{
-    memset(out, 0, sizeof *out);
-    int family = read_choice(config, "family", family_names, TXE_NFAMILIES);
-    if (family < 0)
-        return -1;
-    int head = read_choice(config, "head", head_names, TXE_NHEADS);
-    if (head < 0 || read_activation(&out->act, config) < 0)
-        return -1;
-    out->family = (txe_family)family;
-    out->head = (txe_head)head;
-    const struct {
-        const char *key;
-        size_t *size;
-        bool albert_only;
-    } sizes[] = {
-        {"vocab_size", &out->vocab_size, false},
-        {"hidden_size", &out->hidden_size, false},
-        {"num_hidden_layers", &out->num_layers, false},
-        {"num_attention_heads", &out->num_heads, false},
-        {"intermediate_size", &out->intermediate_size, false},
-        {"max_position_embeddings", &out->max_positions, false},
-        {"type_vocab_size", &out->type_vocab_size, false},
-        {"embedding_size", &out->embedding_size, true},
-        {"num_hidden_groups", &out->num_groups, true},
-        {"inner_group_num", &out->inner_group_num, true},
-    };
-    for (size_t i = 0; i < TXE_LEN(sizes); i++)
-        if ((!sizes[i].albert_only || out->family == TXE_ALBERT) &&
-            read_size(sizes[i].size, config, sizes[i].key) < 0)
-            return -1;
-
-    PyObject *value = config_get(config, "pooler");
-    if (value == NULL)
-        return -1;
-    int truth = PyObject_IsTrue(value);
-    Py_DECREF(value);
-    if (truth < 0)
-        return -1;
-    out->pooler = truth != 0;
-
-    if ((value = config_get(config, "layer_norm_eps")) == NULL)
-        return -1;
-    out->layer_norm_eps = (float)PyFloat_AsDouble(value);
-    Py_DECREF(value);
-    if (PyErr_Occurred())
-        return -1;
-
-    if ((value = config_get(config, "pad_token_id")) == NULL)
-        return -1;
-    out->pad_token_id = value == Py_None ? -1 : PyLong_AsLongLong(value);
-    Py_DECREF(value);
-    if (PyErr_Occurred())
-        return -1;
-
-    struct txe_error err;
-    if (txe_config_check(out, &err) != TXE_OK) {
-        txe_raise(&err);
-        return -1;
-    }
-    return 0;
-}
 
 static PyObject *
 shape_tuple(size_t ndim, const size_t *shape)
@@ -174,7 +37,7 @@ encoder_parameters(PyObject *Py_UNUSED(module), PyObject *mapping)
 {
     struct txe_config config;
     struct txe_error err;
-    if (read_config(&config, mapping) < 0)
+    if (txe_model_config_read(&config, mapping) < 0)
         return NULL;
     struct txe_weights weights;
     if (txe_weights_init(&weights, &config, &err) != TXE_OK)
@@ -259,7 +122,7 @@ encoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     size_t nparams = 0;
     struct txe_encoder *encoder = &self->encoder;
     encoder->kernels = txe_type_state(type)->kernels;
-    if (read_config(&encoder->config, mapping) < 0)
+    if (txe_model_config_read(&encoder->config, mapping) < 0)
         goto fail;
     if (txe_weights_init(&encoder->weights, &encoder->config, &err) != TXE_OK ||
         txe_weights_list(&params, &nparams, &encoder->weights, &encoder->config,
@@ -447,7 +310,7 @@ put(PyObject *dict, const char *key, PyObject *value)
 }
 
 struct wanted {
-    int last_hidden, hidden_states, attentions, pooled, logits;
+    int last_hidden, hidden_states, attentions, pooled, logits, scores;
 };
 
 /* Makes the arrays that are wanted and puts them into `results`. */
@@ -459,6 +322,9 @@ make_outputs(struct txe_outputs *out, PyObject *results, const struct wanted *wa
     const size_t probs[4] = {in->B, config->num_heads, in->S, in->S};
     const size_t pooled[2] = {in->B, config->hidden_size};
     const size_t logits[3] = {in->B, in->S, config->vocab_size};
+    const bool tokens = txe_config_classifies_tokens(config);
+    const size_t scores[3] = {in->B, tokens ? in->S : config->num_labels,
+                              config->num_labels};
     const size_t n = txe_config_napplications(config);
     if (want->hidden_states) {
         PyObject *states = zero_arrays(n + 1, 3, hidden, &out->hidden_states);
@@ -481,44 +347,46 @@ make_outputs(struct txe_outputs *out, PyObject *results, const struct wanted *wa
     if (want->logits &&
         put(results, "logits", txe_array_zeros(TXE_F32, 3, logits, &out->logits)) < 0)
         return -1;
+    if (want->scores &&
+        put(results, "scores",
+            txe_array_zeros(TXE_F32, tokens ? 3 : 2, scores, &out->scores)) < 0)
+        return -1;
     return 0;
 }
 
 static PyObject *
 encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"input_ids",
-                               "inputs_embeds",
-                               "attention_mask",
-                               "attention_bias",
-                               "token_type_ids",
-                               "position_ids",
-                               "wanted",
-                               "last_hidden",
-                               "hidden_states",
-                               "attentions",
-                               "pooled",
-                               "logits",
-                               NULL};
+    static char *keywords[] = {"input_ids",      "inputs_embeds",
+                               "attention_mask", "attention_bias",
+                               "token_type_ids", "position_ids",
+                               "wanted",         "last_hidden",
+                               "hidden_states",  "attentions",
+                               "pooled",         "logits",
+                               "scores",         NULL};
     const struct txe_encoder *encoder = &((EncoderObject *)object)->encoder;
     const struct txe_config *config = &encoder->config;
     PyObject *ids = Py_None, *embeds = Py_None, *mask = Py_None, *bias = Py_None;
     PyObject *types = Py_None, *positions = Py_None, *wanted = Py_None;
-    struct wanted want = {1, 0, 0, 0, 0};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOOOOOppppp:forward", keywords,
-                                     &ids, &embeds, &mask, &bias, &types, &positions,
-                                     &wanted, &want.last_hidden, &want.hidden_states,
-                                     &want.attentions, &want.pooled, &want.logits))
+    struct wanted want = {.last_hidden = 1};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "|$OOOOOOOpppppp:forward", keywords, &ids, &embeds, &mask,
+            &bias, &types, &positions, &wanted, &want.last_hidden, &want.hidden_states,
+            &want.attentions, &want.pooled, &want.logits, &want.scores))
         return NULL;
-    if ((want.pooled && !config->pooler) ||
-        (want.logits && config->head != TXE_HEAD_MASKED_LM))
-        return PyErr_Format(PyExc_ValueError, "this model has no %s",
-                            want.pooled && !config->pooler ? "pooler"
-                                                           : "vocabulary head");
+    const char *missing = NULL;
+    if (want.pooled && !config->pooler)
+        missing = "pooler";
+    else if (want.logits && !txe_config_predicts_tokens(config))
+        missing = "vocabulary head";
+    else if (want.scores && config->num_labels == 0)
+        missing = "classifier";
+    if (missing != NULL)
+        return PyErr_Format(PyExc_ValueError, "this model has no %s", missing);
 
     struct call call;
     memset(&call, 0, sizeof call);
-    struct txe_outputs out = {NULL, NULL, NULL, NULL, NULL};
+    struct txe_outputs out = {0};
     PyObject *results = NULL;
     struct txe_error err;
     if (read_tokens(&call, ids, embeds, config) < 0 ||
@@ -567,7 +435,7 @@ static PyMethodDef encoder_methods[] = {
          "forward($self, *, input_ids=None, inputs_embeds=None, attention_mask=None,\n"
          "        attention_bias=None, token_type_ids=None, position_ids=None,\n"
          "        wanted=None, last_hidden=True, hidden_states=False, attentions=False,\n"
-         "        pooled=False, logits=False)\n--\n\n"
+         "        pooled=False, logits=False, scores=False)\n--\n\n"
          "Run the model; returns a dict of the float32 arrays asked for.\n\n"
          "input_ids, token_type_ids, position_ids int64 (B, S); inputs_embeds float32\n"
          "(B, S, E); attention_mask bool (B, S); attention_bias float32, broadcast to\n"

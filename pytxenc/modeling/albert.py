@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..configuration import AlbertConfig
-from .heads import EncoderModel, MaskedLMModel
+from ..outputs import AlbertForPreTrainingOutput
+from .heads import (
+    EncoderModel,
+    MaskedLMModel,
+    MultipleChoiceModel,
+    PretrainingModel,
+    QuestionAnsweringModel,
+    SequenceClassificationModel,
+    TokenClassificationModel,
+)
 from .pretrained import PreTrainedModel
 
 
@@ -43,6 +52,49 @@ class AlbertForMaskedLM(MaskedLMModel, AlbertPreTrainedModel):
 
         Other arguments and errors as for AlbertModel; labels of -100 are ignored.
         """
-        return self._predict(
-            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, labels, kwargs
-        )
+        inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
+        return self._predict(inputs, labels, kwargs)
+
+
+class AlbertForPreTraining(PretrainingModel, AlbertPreTrainedModel):
+    """ALBERT as it is pretrained: masked tokens, and the order of two segments."""
+
+    _output = AlbertForPreTrainingOutput
+    _sentence_field = "sop_logits"
+    _ties = AlbertForMaskedLM._ties
+
+    def forward(
+        self,
+        input_ids: Any = None,
+        attention_mask: Any = None,
+        token_type_ids: Any = None,
+        position_ids: Any = None,
+        inputs_embeds: Any = None,
+        labels: Any = None,
+        sentence_order_label: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """prediction_logits (batch, length, vocabulary) and sop_logits (batch, num_labels).
+
+        With both labels (batch, length) and sentence_order_label (batch,), 1 where the
+        segments are swapped, also the sum of the two losses.  Other arguments and errors as
+        for AlbertModel.
+        """
+        inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
+        return self._predict(inputs, labels, sentence_order_label, kwargs)
+
+
+class AlbertForSequenceClassification(SequenceClassificationModel, AlbertPreTrainedModel):
+    """ALBERT that classifies sequences, by the pooled first token."""
+
+
+class AlbertForTokenClassification(TokenClassificationModel, AlbertPreTrainedModel):
+    """ALBERT that classifies every token."""
+
+
+class AlbertForQuestionAnswering(QuestionAnsweringModel, AlbertPreTrainedModel):
+    """ALBERT that finds the start and the end of an answer."""
+
+
+class AlbertForMultipleChoice(MultipleChoiceModel, AlbertPreTrainedModel):
+    """ALBERT that scores continuations, by the pooled first token."""

@@ -1,7 +1,8 @@
-"""The forward passes that the families share: encoder states, masked language modelling."""
+"""The forward passes that the families share: encoder states and what heads make of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,10 +12,15 @@ from ..outputs import (
     BaseModelOutputWithPooling,
     MaskedLMOutput,
     ModelOutput,
+    MultipleChoiceModelOutput,
+    NextSentencePredictorOutput,
+    QuestionAnsweringModelOutput,
+    SequenceClassifierOutput,
+    TokenClassifierOutput,
 )
+from ..tensor import Kind, kind_of
+from .losses import IGNORED_LABEL, classification_loss, cross_entropy, span_loss
 from .pretrained import PreTrainedModel, as_array, chosen_states, finish
-
-IGNORED_LABEL = -100
 
 
 class EncoderModel(PreTrainedModel):
@@ -78,80 +84,306 @@ class EncoderModel(PreTrainedModel):
         )
 
 
-class MaskedLMModel(PreTrainedModel):
-    """An encoder with a head that predicts the token at every position."""
+# input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds
+Inputs = tuple[Any, Any, Any, Any, Any]
+# From what C computed to the fields that an output has beyond hidden states.
+FieldsOf = Callable[[dict[str, Any]], dict[str, Any]]
 
-    _head = "masked_lm"
+
+class HeadModel(PreTrainedModel):
+    """An encoder with a head."""
+
+    _output: ClassVar[type[ModelOutput]]
 
     def __init__(self, config: Any) -> None:
         super().__init__(config, add_pooling_layer=False)
 
-    def _predict(
+    def _compute(
         self,
-        input_ids: Any,
-        attention_mask: Any,
-        token_type_ids: Any,
-        position_ids: Any,
-        inputs_embeds: Any,
-        labels: Any,
+        inputs: Inputs,
         kwargs: dict[str, Any],
+        fields: FieldsOf,
+        *,
+        wanted: NDArray[np.bool_] | None = None,
+        kind: Kind | None = None,
+        logits: bool = False,
+        scores: bool = False,
     ) -> Any:
+        """Run the model and make its output, in the caller's kind of tensor."""
         hidden, attentions, as_dict = self._options(kwargs)
-        label_ids = as_array("labels", labels)
         results, kind = self._run(
-            input_ids,
-            attention_mask,
-            token_type_ids,
-            position_ids,
-            inputs_embeds,
-            wanted=None if label_ids is None else label_ids != IGNORED_LABEL,
+            *inputs,
+            wanted=wanted,
+            kind=kind,
             last_hidden=False,
             hidden_states=hidden is not False,
             attentions=attentions,
-            logits=True,
+            logits=logits,
+            scores=scores,
         )
-        logits = results["logits"]
         return finish(
-            MaskedLMOutput,
+            self._output,
             as_dict,
             kind,
-            loss=None if label_ids is None else cross_entropy(logits, label_ids),
-            logits=logits,
+            **fields(results),
             hidden_states=chosen_states(results.get("hidden_states"), hidden),
             attentions=results.get("attentions"),
         )
 
 
-def cross_entropy(logits: NDArray[np.float32], labels: NDArray[Any]) -> NDArray[np.float32]:
-    """Mean of -log softmax(logits)[label] over labels other than -100, in nats.
+class MaskedLMModel(HeadModel):
+    """An encoder with a head that predicts the token at every position."""
 
-    Args:
-        logits: float32 (..., classes).
-        labels: integers (...); -100 is ignored.
+    _head = "masked_lm"
+    _output = MaskedLMOutput
 
-    Returns:
-        A float32 scalar array; NaN when every label is ignored, as in the reference.
+    def _predict(self, inputs: Inputs, labels: Any, kwargs: dict[str, Any]) -> Any:
+        label_ids = as_array("labels", labels)
 
-    Raises:
-        ValueError: shapes differ.
-        IndexError: a label is no class, and where.
-    """
-    if labels.shape != logits.shape[:-1]:
-        raise ValueError(f"labels have shape {labels.shape}; the logits need {logits.shape[:-1]}")
-    if labels.dtype.kind not in "iu":
-        raise TypeError(f"labels must be integers, not {labels.dtype}")
-    counted = labels != IGNORED_LABEL
-    chosen = labels[counted]
-    wrong = (chosen < 0) | (chosen >= logits.shape[-1])
-    if wrong.any():
-        where = tuple(int(i) for i in np.argwhere(counted)[int(wrong.argmax())])
-        raise IndexError(
-            f"labels{list(where)} is {labels[where]}; it must be -100 (ignored) or from 0 to "
-            f"{logits.shape[-1] - 1}"
+        def fields(results: dict[str, Any]) -> dict[str, Any]:
+            logits = results["logits"]
+            loss = None if label_ids is None else cross_entropy(logits, label_ids)
+            return {"loss": loss, "logits": logits}
+
+        return self._compute(
+            inputs,
+            kwargs,
+            fields,
+            wanted=None if label_ids is None else label_ids != IGNORED_LABEL,
+            logits=True,
         )
-    if not chosen.size:
-        return np.array(np.nan, np.float32)
-    rows = logits[counted].astype(np.float64)
-    top = rows.max(axis=1)
-    log_sum = top + np.log(np.exp(rows - top[:, None]).sum(axis=1))
-    return np.array((log_sum - rows[np.arange(len(rows)), chosen]).mean(), np.float32)
+
+
+class PretrainingModel(HeadModel):
+    """An encoder that predicts tokens and what a pair of segments is to each other."""
+
+    _head = "pretraining"
+    _sentence_field: ClassVar[str]
+
+    def _predict(
+        self, inputs: Inputs, labels: Any, sentence_labels: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        label_ids = as_array("labels", labels)
+        sentence_ids = as_array("sentence labels", sentence_labels)
+
+        def fields(results: dict[str, Any]) -> dict[str, Any]:
+            logits, scores = results["logits"], results["scores"]
+            loss = None
+            if label_ids is not None and sentence_ids is not None:
+                tokens = cross_entropy(logits, label_ids)
+                loss = tokens + cross_entropy(scores, sentence_ids.reshape(-1))
+                loss = np.array(loss, np.float32)
+            return {"loss": loss, "prediction_logits": logits, self._sentence_field: scores}
+
+        return self._compute(
+            inputs,
+            kwargs,
+            fields,
+            wanted=None if label_ids is None else label_ids != IGNORED_LABEL,
+            logits=True,
+            scores=True,
+        )
+
+
+class NextSentenceModel(HeadModel):
+    """An encoder that tells whether the second segment follows the first."""
+
+    _head = "next_sentence"
+    _output = NextSentencePredictorOutput
+
+    def forward(
+        self,
+        input_ids: Any = None,
+        attention_mask: Any = None,
+        token_type_ids: Any = None,
+        position_ids: Any = None,
+        inputs_embeds: Any = None,
+        labels: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Logits (batch, 2); with labels (batch,), 0 where it follows, 1 where not, the loss.
+
+        Other arguments and errors as for the encoder.
+        """
+        old_name = kwargs.pop("next_sentence_label", None)
+        label_ids = as_array("labels", labels if labels is not None else old_name)
+
+        def fields(results: dict[str, Any]) -> dict[str, Any]:
+            scores = results["scores"]
+            loss = None if label_ids is None else cross_entropy(scores, label_ids.reshape(-1))
+            return {"loss": loss, "logits": scores}
+
+        inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
+        return self._compute(inputs, kwargs, fields, scores=True)
+
+
+class SequenceClassificationModel(HeadModel):
+    """An encoder with a classifier, or a regression, of whole sequences."""
+
+    _head = "sequence"
+    _output = SequenceClassifierOutput
+
+    def forward(
+        self,
+        input_ids: Any = None,
+        attention_mask: Any = None,
+        token_type_ids: Any = None,
+        position_ids: Any = None,
+        inputs_embeds: Any = None,
+        labels: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Logits (batch, num_labels); with labels also the loss of config.problem_type.
+
+        Labels are integers (batch,); floats (batch,) for regression on one label; floats
+        (batch, num_labels) for several labels at once.  A problem type that is None is
+        inferred from them and stored in the configuration, as the reference does.  Other
+        arguments and errors as for the encoder.
+        """
+        targets = as_array("labels", labels)
+
+        def fields(results: dict[str, Any]) -> dict[str, Any]:
+            scores = results["scores"]
+            loss = None if targets is None else classification_loss(scores, targets, self.config)
+            return {"loss": loss, "logits": scores}
+
+        inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
+        return self._compute(inputs, kwargs, fields, scores=True)
+
+
+class TokenClassificationModel(HeadModel):
+    """An encoder with a classifier of every token."""
+
+    _head = "tokens"
+    _output = TokenClassifierOutput
+
+    def forward(
+        self,
+        input_ids: Any = None,
+        attention_mask: Any = None,
+        token_type_ids: Any = None,
+        position_ids: Any = None,
+        inputs_embeds: Any = None,
+        labels: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Logits (batch, length, num_labels); with labels (batch, length) also the loss.
+
+        Labels of -100 are ignored.  Other arguments and errors as for the encoder.
+        """
+        label_ids = as_array("labels", labels)
+
+        def fields(results: dict[str, Any]) -> dict[str, Any]:
+            scores = results["scores"]
+            loss = None if label_ids is None else cross_entropy(scores, label_ids)
+            return {"loss": loss, "logits": scores}
+
+        return self._compute(
+            (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds),
+            kwargs,
+            fields,
+            wanted=None if label_ids is None else label_ids != IGNORED_LABEL,
+            scores=True,
+        )
+
+
+class QuestionAnsweringModel(HeadModel):
+    """An encoder that scores every token as the start and as the end of an answer."""
+
+    _head = "answer"
+    _output = QuestionAnsweringModelOutput
+
+    def forward(
+        self,
+        input_ids: Any = None,
+        attention_mask: Any = None,
+        token_type_ids: Any = None,
+        position_ids: Any = None,
+        inputs_embeds: Any = None,
+        start_positions: Any = None,
+        end_positions: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """start_logits and end_logits (batch, length); with both positions also the loss.
+
+        Positions are integers (batch,); those beyond the length do not count.  Padding is
+        scored too, as in the reference.  Other arguments and errors as for the encoder;
+        ValueError unless the configuration has two labels.
+        """
+        starts = as_array("start_positions", start_positions)
+        ends = as_array("end_positions", end_positions)
+        if self.config.num_labels != 2:
+            raise ValueError(
+                f"num_labels is {self.config.num_labels}; the start and the end of an answer need 2"
+            )
+
+        def fields(results: dict[str, Any]) -> dict[str, Any]:
+            start, end = (np.ascontiguousarray(results["scores"][:, :, i]) for i in (0, 1))
+            loss = None
+            if starts is not None and ends is not None:
+                loss = span_loss(start, end, starts, ends)
+            return {"loss": loss, "start_logits": start, "end_logits": end}
+
+        tokens = as_array("input_ids", input_ids if input_ids is not None else inputs_embeds)
+        everywhere = None if tokens is None or tokens.ndim < 2 else np.ones(tokens.shape[:2], bool)
+        inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
+        return self._compute(inputs, kwargs, fields, wanted=everywhere, scores=True)
+
+
+class MultipleChoiceModel(HeadModel):
+    """An encoder that scores several continuations, one of which is right."""
+
+    _head = "choice"
+    _output = MultipleChoiceModelOutput
+
+    def forward(
+        self,
+        input_ids: Any = None,
+        attention_mask: Any = None,
+        token_type_ids: Any = None,
+        position_ids: Any = None,
+        inputs_embeds: Any = None,
+        labels: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Logits (batch, choices) of inputs (batch, choices, length); with labels the loss.
+
+        Labels are integers (batch,), the number of the right choice.  Other errors as for
+        the encoder.
+        """
+        label_ids = as_array("labels", labels)
+        given = {
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+            "token_type_ids": token_type_ids,
+            "position_ids": position_ids,
+            "inputs_embeds": inputs_embeds,
+        }
+        nchoices = 1
+        flat: list[NDArray[Any] | None] = []
+        for name, value in given.items():
+            array = as_array(name, value)
+            if array is not None:
+                ndim = 4 if name == "inputs_embeds" else 3
+                if array.ndim != ndim:
+                    raise ValueError(
+                        f"{name} has shape {array.shape}; it must be (batch, choices, length"
+                        f"{', embedding' if ndim == 4 else ''})"
+                    )
+                nchoices = array.shape[1]
+                array = array.reshape(-1, *array.shape[2:])
+            flat.append(array)
+
+        def fields(results: dict[str, Any]) -> dict[str, Any]:
+            scores = results["scores"].reshape(-1, nchoices)
+            loss = None if label_ids is None else cross_entropy(scores, label_ids)
+            return {"loss": loss, "logits": scores}
+
+        ids, mask, types, positions, embeds = flat
+        return self._compute(
+            (ids, mask, types, positions, embeds),
+            kwargs,
+            fields,
+            kind=kind_of(input_ids, inputs_embeds),
+            scores=True,
+        )

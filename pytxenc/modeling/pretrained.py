@@ -91,7 +91,7 @@ class PreTrainedModel:
                     "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
                     "intermediate_size", "hidden_act", "max_position_embeddings",
                     "type_vocab_size", "layer_norm_eps", "pad_token_id", "embedding_size",
-                    "num_hidden_groups", "inner_group_num",
+                    "num_hidden_groups", "inner_group_num", "num_labels",
                 )
                 if hasattr(config, name)
             },
@@ -214,9 +214,13 @@ class PreTrainedModel:
         position_ids: Any,
         inputs_embeds: Any,
         wanted: NDArray[np.bool_] | None = None,
+        kind: Kind | None = None,
         **outputs: bool,
     ) -> tuple[dict[str, Any], Kind]:
-        """Call the C encoder; its results and the kind of tensor the caller uses."""
+        """Call the C encoder; its results and the kind of tensor the caller uses.
+
+        That is the kind of the tokens unless it is given.
+        """
         ids, embeds = as_array("input_ids", input_ids), as_array("inputs_embeds", inputs_embeds)
         tokens = ids if ids is not None else embeds
         shape = () if tokens is None else tokens.shape[:2]
@@ -233,7 +237,7 @@ class PreTrainedModel:
             wanted=wanted,
             **outputs,
         )
-        return results, kind_of(input_ids, inputs_embeds)
+        return results, kind_of(input_ids, inputs_embeds) if kind is None else kind
 
     def _options(self, kwargs: dict[str, Any]) -> tuple[Any, bool, bool]:
         """(output_hidden_states, output_attentions, return_dict) of a call."""

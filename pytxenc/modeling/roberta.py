@@ -5,12 +5,19 @@ Positions count the tokens that are not padding, from pad_token_id + 1 on.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..configuration import PreTrainedConfig, RobertaConfig, XLMRobertaConfig
 from ..outputs import BaseModelOutputWithPoolingAndCrossAttentions
 from .bert import BertForMaskedLM
-from .heads import EncoderModel, MaskedLMModel
+from .heads import (
+    EncoderModel,
+    MaskedLMModel,
+    MultipleChoiceModel,
+    QuestionAnsweringModel,
+    SequenceClassificationModel,
+    TokenClassificationModel,
+)
 from .pretrained import PreTrainedModel
 
 
@@ -38,6 +45,46 @@ class RobertaForMaskedLM(MaskedLMModel, RobertaPreTrainedModel):
     forward = BertForMaskedLM.forward
 
 
+class RobertaForSequenceClassification(SequenceClassificationModel, RobertaPreTrainedModel):
+    """RoBERTa that classifies sequences, by two layers on the first token."""
+
+
+class RobertaForTokenClassification(TokenClassificationModel, RobertaPreTrainedModel):
+    """RoBERTa that classifies every token."""
+
+
+class RobertaForQuestionAnswering(QuestionAnsweringModel, RobertaPreTrainedModel):
+    """RoBERTa that finds the start and the end of an answer."""
+
+
+class RobertaForMultipleChoice(MultipleChoiceModel, RobertaPreTrainedModel):
+    """RoBERTa that scores continuations, by the pooled first token.
+
+    Its positional arguments have an order of their own, as in the reference.
+    """
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: Any = None,
+        token_type_ids: Any = None,
+        attention_mask: Any = None,
+        labels: Any = None,
+        position_ids: Any = None,
+        inputs_embeds: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Logits (batch, choices) of inputs (batch, choices, length); with labels the loss."""
+        return super().forward(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            inputs_embeds,
+            labels,
+            **kwargs,
+        )
+
+
 class XLMRobertaPreTrainedModel(RobertaPreTrainedModel):
     """Base of the XLM-RoBERTa models."""
 
@@ -52,5 +99,31 @@ class XLMRobertaModel(RobertaModel, XLMRobertaPreTrainedModel):
 
 class XLMRobertaForMaskedLM(RobertaForMaskedLM, XLMRobertaPreTrainedModel):
     """XLM-RoBERTa that predicts masked tokens."""
+
+    config_class = XLMRobertaConfig
+
+
+class XLMRobertaForSequenceClassification(
+    RobertaForSequenceClassification, XLMRobertaPreTrainedModel
+):
+    """XLM-RoBERTa that classifies sequences."""
+
+    config_class = XLMRobertaConfig
+
+
+class XLMRobertaForTokenClassification(RobertaForTokenClassification, XLMRobertaPreTrainedModel):
+    """XLM-RoBERTa that classifies every token."""
+
+    config_class = XLMRobertaConfig
+
+
+class XLMRobertaForQuestionAnswering(RobertaForQuestionAnswering, XLMRobertaPreTrainedModel):
+    """XLM-RoBERTa that finds the start and the end of an answer."""
+
+    config_class = XLMRobertaConfig
+
+
+class XLMRobertaForMultipleChoice(RobertaForMultipleChoice, XLMRobertaPreTrainedModel):
+    """XLM-RoBERTa that scores continuations."""
 
     config_class = XLMRobertaConfig

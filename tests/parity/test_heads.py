@@ -1,0 +1,223 @@
+"""Models with heads against transformers: outputs, losses, names of tensors, conversions."""
+
+import inspect
+import itertools
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from model_pairs import assert_near, make_config, make_pair, random_batch  # noqa: E402
+
+import pytxenc  # noqa: E402
+import pytxenc.modeling as modeling  # noqa: E402
+
+FAMILIES = ("Bert", "Roberta", "XLMRoberta", "Albert")
+HEADS = (
+    "ForSequenceClassification",
+    "ForTokenClassification",
+    "ForQuestionAnswering",
+    "ForMultipleChoice",
+)
+CASES = [
+    *itertools.product(FAMILIES, HEADS),
+    ("Bert", "ForPreTraining"),
+    ("Albert", "ForPreTraining"),
+    ("Bert", "ForNextSentencePrediction"),
+]
+
+
+def batch_for(head, rng, mask=None):
+    """A batch with the shape that the head takes; the mask hides the ends of rows."""
+    batch = random_batch(rng, batch=4 if head == "ForMultipleChoice" else 3)
+    rows, length = batch["input_ids"].shape
+    if mask is not None:
+        batch["attention_mask"] = (np.arange(length) < mask[:rows, None]).astype(np.int64)
+    if head == "ForMultipleChoice":
+        batch = {name: value.reshape(2, 2, length) for name, value in batch.items()}
+    return batch
+
+
+def labels_for(family, head, rng, nlabels, rows=3, length=11):
+    tokens = rng.integers(0, 101, (rows, length))
+    tokens[rng.random(tokens.shape) < 0.7] = -100
+    pair = rng.integers(0, 2, rows)
+    return {
+        "ForSequenceClassification": {"labels": rng.integers(0, nlabels, rows)},
+        "ForTokenClassification": {
+            "labels": np.where(tokens >= 0, tokens % nlabels, -100),
+        },
+        "ForQuestionAnswering": {
+            "start_positions": np.array([0, 4, 99]),
+            "end_positions": np.array([3, 10, 2]),
+        },
+        "ForMultipleChoice": {"labels": np.array([1, 0])},
+        "ForNextSentencePrediction": {"labels": pair},
+        "ForPreTraining": {
+            "labels": tokens,
+            "next_sentence_label" if family == "Bert" else "sentence_order_label": pair,
+        },
+    }[head]
+
+
+def run_theirs(model, batch, **kwargs):
+    with torch.no_grad():
+        return model(**{name: torch.as_tensor(v) for name, v in batch.items()}, **kwargs)
+
+
+def compare(ours, theirs, batch):
+    """Every output of one call; at padding, which is not computed, nothing."""
+    expected = run_theirs(theirs, batch, output_hidden_states=True)
+    got = ours(**batch, output_hidden_states=True)
+    assert type(got).__name__ == type(expected).__name__
+    assert list(got) == [key for key in expected if key != "attentions"]
+    for name in got:
+        if name == "hidden_states":
+            assert len(got[name]) == len(expected[name])
+            continue
+        one, other = got[name], expected[name]
+        mask = batch.get("attention_mask")
+        if name in ("logits", "prediction_logits") and mask is not None and one.ndim == 3:
+            keep = np.asarray(mask) != 0
+            one, other = one[keep], other[torch.as_tensor(keep)]
+        assert_near(one, other, name)
+    return got
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("family", "head"), CASES)
+def test_outputs_and_losses(family, head, masked):
+    rng = np.random.default_rng(3)
+    nlabels = 2 if head in ("ForQuestionAnswering", "ForPreTraining") else 5
+    theirs, ours = make_pair(family, head, num_labels=nlabels)
+    mask = np.array([11, 6, 1, 3]) if masked else None
+    batch = batch_for(head, rng, mask)
+    assert "loss" not in compare(ours, theirs, batch)
+    labels = labels_for(family, head, rng, nlabels)
+    got = compare(ours, theirs, {**batch, **labels})
+    assert np.isfinite(got.loss)
+    as_tuple = ours(**batch, **labels, return_dict=False)
+    assert isinstance(as_tuple, tuple)
+    np.testing.assert_array_equal(as_tuple[0], got.loss)
+
+
+@pytest.mark.parametrize(("family", "head"), CASES)
+def test_left_padding(family, head):
+    rng = np.random.default_rng(4)
+    theirs, ours = make_pair(family, head, num_labels=2)
+    batch = batch_for(head, rng)
+    shape = batch["input_ids"].shape
+    batch["attention_mask"] = np.broadcast_to(np.arange(shape[-1]) >= 3, shape).copy()
+    compare(ours, theirs, batch)
+
+
+@pytest.mark.parametrize(("family", "head"), CASES)
+def test_names_and_signatures(family, head):
+    theirs_config, ours_config = make_config(family, num_labels=2)
+    theirs = getattr(transformers, family + head)(theirs_config)
+    ours = getattr(modeling, family + head)(ours_config)
+    assert getattr(pytxenc, family + head) is type(ours)
+    assert {name: value.shape for name, value in ours.state_dict().items()} == {
+        name: tuple(value.shape) for name, value in theirs.state_dict().items()
+    }
+    assert ours.num_parameters() == theirs.num_parameters()
+    expected = list(inspect.signature(type(theirs).forward).parameters)
+    assert list(inspect.signature(type(ours).forward).parameters) == expected
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_problem_types(family):
+    rng = np.random.default_rng(5)
+    batch = random_batch(rng)
+    cases = [
+        (1, rng.standard_normal(3).astype(np.float32), "regression"),
+        (1, rng.integers(0, 5, 3), "regression"),
+        (1, rng.standard_normal((3, 1)).astype(np.float32), "regression"),
+        (4, rng.integers(0, 4, 3), "single_label_classification"),
+        (4, rng.integers(0, 2, (3, 4)).astype(np.float32), "multi_label_classification"),
+    ]
+    for nlabels, labels, inferred in cases:
+        theirs, ours = make_pair(family, "ForSequenceClassification", num_labels=nlabels)
+        compare(ours, theirs, {**batch, "labels": labels})
+        assert ours.config.problem_type == theirs.config.problem_type == inferred
+    theirs, ours = make_pair(
+        family, "ForSequenceClassification", num_labels=4, problem_type="regression"
+    )
+    compare(ours, theirs, {**batch, "labels": rng.standard_normal((3, 4)).astype(np.float32)})
+
+
+@pytest.mark.parametrize("head", ["ForPreTraining", "ForQuestionAnswering"])
+def test_one_label_of_two_gives_no_loss(head):
+    rng = np.random.default_rng(6)
+    theirs, ours = make_pair("Bert", head, num_labels=2)
+    batch = random_batch(rng)
+    for name, value in labels_for("Bert", head, rng, 2).items():
+        assert compare(ours, theirs, {**batch, name: value}).loss is None
+
+
+def test_positional_arguments_of_multiple_choice():
+    rng = np.random.default_rng(7)
+    batch = batch_for("ForMultipleChoice", rng, np.array([11, 6, 1, 3]))
+    for family in FAMILIES:
+        theirs, ours = make_pair(family, "ForMultipleChoice")
+        names = list(inspect.signature(type(theirs).forward).parameters)[1:4]
+        given = [batch.get(name, np.array([1, 0])) for name in names]
+        with torch.no_grad():
+            expected = theirs(*map(torch.as_tensor, given))
+        got = ours(*given)
+        assert_near(got.logits, expected.logits, family)
+        if "labels" in names:
+            assert_near(got.loss, expected.loss, family)
+
+
+@pytest.mark.parametrize(("family", "head"), CASES)
+def test_torch_in_torch_out(family, head):
+    _, ours = make_pair(family, head, num_labels=2)
+    batch = batch_for(head, np.random.default_rng(8))
+    got = ours(**{name: torch.as_tensor(value) for name, value in batch.items()})
+    assert all(isinstance(value, torch.Tensor) for value in got.to_tuple())
+
+
+def test_between_bases_and_heads(tmp_path):
+    """A head on a bare encoder is new and reported, and the other way round left out."""
+    theirs_config, _ = make_config("Roberta", num_labels=3)
+    base = transformers.RobertaModel(theirs_config)
+    base.save_pretrained(tmp_path / "base")
+    _, report = modeling.RobertaForSequenceClassification.from_pretrained(
+        tmp_path / "base", num_labels=3, output_loading_info=True
+    )
+    _, expected = transformers.RobertaForSequenceClassification.from_pretrained(
+        tmp_path / "base", num_labels=3, output_loading_info=True
+    )
+    for name in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        assert report[name] == expected[name], name
+    whole = transformers.RobertaForTokenClassification(theirs_config)
+    whole.save_pretrained(tmp_path / "whole")
+    _, report = modeling.RobertaModel.from_pretrained(tmp_path / "whole", output_loading_info=True)
+    assert report["unexpected_keys"] == {"classifier.weight", "classifier.bias"}
+    assert report["missing_keys"] == {"pooler.dense.weight", "pooler.dense.bias"}
+
+
+@pytest.mark.parametrize(
+    ("head", "fields", "batch", "error", "message"),
+    [
+        ("ForQuestionAnswering", {"num_labels": 3}, {}, ValueError, "num_labels is 3"),
+        ("ForMultipleChoice", {}, {}, ValueError, r"input_ids has shape \(3, 11\)"),
+        ("ForSequenceClassification", {"num_labels": 3}, {"labels": [0, 3, 1]}, IndexError, "3"),
+        ("ForSequenceClassification", {"num_labels": 3}, {"labels": [0, 1]}, ValueError, "shape"),
+        (
+            "ForSequenceClassification",
+            {"num_labels": 3, "problem_type": "multi_label_classification"},
+            {"labels": [[0, 1, 1]] * 3},
+            TypeError,
+            "floating",
+        ),
+        ("ForTokenClassification", {}, {"labels": [0, 1, 1]}, ValueError, "shape"),
+    ],
+)
+def test_errors(head, fields, batch, error, message):
+    _, ours = make_pair("Bert", head, **fields)
+    with pytest.raises(error, match=message):
+        ours(**random_batch(np.random.default_rng(0)), **batch)
