@@ -32,6 +32,16 @@ if TYPE_CHECKING:
     from .modeling import AlbertForTokenClassification as AlbertForTokenClassification
     from .modeling import AlbertModel as AlbertModel
     from .modeling import AlbertPreTrainedModel as AlbertPreTrainedModel
+    from .modeling import AutoConfig as AutoConfig
+    from .modeling import AutoModel as AutoModel
+    from .modeling import AutoModelForMaskedLM as AutoModelForMaskedLM
+    from .modeling import AutoModelForMultipleChoice as AutoModelForMultipleChoice
+    from .modeling import AutoModelForNextSentencePrediction as AutoModelForNextSentencePrediction
+    from .modeling import AutoModelForPreTraining as AutoModelForPreTraining
+    from .modeling import AutoModelForQuestionAnswering as AutoModelForQuestionAnswering
+    from .modeling import AutoModelForSequenceClassification as AutoModelForSequenceClassification
+    from .modeling import AutoModelForTextEncoding as AutoModelForTextEncoding
+    from .modeling import AutoModelForTokenClassification as AutoModelForTokenClassification
     from .modeling import BertForMaskedLM as BertForMaskedLM
     from .modeling import BertForMultipleChoice as BertForMultipleChoice
     from .modeling import BertForNextSentencePrediction as BertForNextSentencePrediction
@@ -118,6 +128,16 @@ _EXPORTS = {
         "AlbertForTokenClassification",
         "AlbertModel",
         "AlbertPreTrainedModel",
+        "AutoConfig",
+        "AutoModel",
+        "AutoModelForMaskedLM",
+        "AutoModelForMultipleChoice",
+        "AutoModelForNextSentencePrediction",
+        "AutoModelForPreTraining",
+        "AutoModelForQuestionAnswering",
+        "AutoModelForSequenceClassification",
+        "AutoModelForTextEncoding",
+        "AutoModelForTokenClassification",
         "BertForMaskedLM",
         "BertForMultipleChoice",
         "BertForNextSentencePrediction",

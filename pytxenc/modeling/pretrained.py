@@ -17,6 +17,7 @@ from ..hub import Source
 from ..outputs import ModelOutput
 from ..tensor import Kind, kind_of, like, to_numpy
 from .loading import Parameter, Weights, fit_weights, initial_value
+from .saving import Saving
 
 # Keywords of transformers' from_pretrained that change nothing here.
 _WITHOUT_EFFECT = frozenset(
@@ -24,7 +25,7 @@ _WITHOUT_EFFECT = frozenset(
      "from_tf", "from_flax", "mirror", "offload_state_dict", "trust_remote_code",
      "resume_download"}
 )  # fmt: skip
-_HUB_KEYWORDS = (
+HUB_KEYWORDS = (
     "cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder",
 )  # fmt: skip
 # Keywords of a call that are removed or belong to decoders, and why they are refused.
@@ -37,7 +38,7 @@ _REFUSED = {
 _FLOAT32 = ("auto", "float32", "float")
 
 
-class PreTrainedModel:
+class PreTrainedModel(Saving):
     """Base of all models: a configuration, float32 weights and a forward pass in C.
 
     A model never changes after it is built, so any number of threads may call it.  Calls
@@ -157,7 +158,7 @@ class PreTrainedModel:
             TypeError: an unknown keyword.
         """
         name = pretrained_model_name_or_path
-        hub = {key: kwargs.pop(key) for key in _HUB_KEYWORDS if key in kwargs}
+        hub = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
         kwargs = {key: value for key, value in kwargs.items() if key not in _WITHOUT_EFFECT}
         _check_dtype(kwargs.pop("dtype", kwargs.pop("torch_dtype", None)))
         # One source for all files: on the hub they then come from one commit.
@@ -170,7 +171,7 @@ class PreTrainedModel:
             assert place is not None
             config, unused = cls.config_class.from_source(place, known_types_only=True, **kwargs)
         if unused:
-            known = [*cls.config_class._fields, *_HUB_KEYWORDS, "dtype", "num_labels",
+            known = [*cls.config_class._fields, *HUB_KEYWORDS, "dtype", "num_labels",
                      "ignore_mismatched_sizes", "use_safetensors", "variant",
                      "output_loading_info", "add_pooling_layer"]  # fmt: skip
             raise unknown_keyword(f"{cls.__name__}.from_pretrained", next(iter(unused)), known)

@@ -1,0 +1,196 @@
+"""Choosing the class of a configuration or a model by its files."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar
+
+from ..checkpoint import read_json
+from ..configuration import (
+    CONFIG_NAME,
+    AlbertConfig,
+    BertConfig,
+    PreTrainedConfig,
+    RobertaConfig,
+    XLMRobertaConfig,
+)
+from ..hub import Source
+from . import albert, bert, roberta
+from .pretrained import HUB_KEYWORDS, PreTrainedModel
+
+_CONFIGS: dict[str, type[PreTrainedConfig]] = {
+    "albert": AlbertConfig,
+    "bert": BertConfig,
+    "camembert": RobertaConfig,
+    "roberta": RobertaConfig,
+    "xlm-roberta": XLMRobertaConfig,
+}
+_FAMILIES: dict[type[PreTrainedConfig], tuple[Any, str]] = {
+    AlbertConfig: (albert, "Albert"),
+    BertConfig: (bert, "Bert"),
+    RobertaConfig: (roberta, "Roberta"),
+    XLMRobertaConfig: (roberta, "XLMRoberta"),
+}
+
+
+class AutoConfig:
+    """Makes a configuration of the class that a model's files ask for."""
+
+    def __init__(self) -> None:
+        raise OSError("use AutoConfig.from_pretrained(directory_or_name)")
+
+    @staticmethod
+    def for_model(model_type: str, **kwargs: Any) -> Any:
+        """A configuration of a model type, "albert", "bert", "roberta" or "xlm-roberta".
+
+        ValueError for another one, naming those that are known.
+        """
+        if model_type not in _CONFIGS:
+            raise ValueError(
+                f"model type {model_type!r} is not known here; known are {', '.join(_CONFIGS)}"
+            )
+        return _CONFIGS[model_type](**kwargs)
+
+    @staticmethod
+    def from_pretrained(
+        pretrained_model_name_or_path: str | os.PathLike[str], **kwargs: Any
+    ) -> Any:
+        """The configuration in a directory, a file or a hub repository, by its model_type.
+
+        Arguments and errors as for PreTrainedConfig.from_pretrained; ValueError for a model
+        type that is not known here, or for none.
+        """
+        kwargs = {key: value for key, value in kwargs.items() if key != "trust_remote_code"}
+        options = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
+        return_unused = kwargs.pop("return_unused_kwargs", False)
+        source = Source(pretrained_model_name_or_path, **options)
+        config, unused = _class_of(source).from_source(source, **kwargs)
+        if return_unused:
+            return config, unused
+        for name, value in unused.items():
+            setattr(config, name, value)
+        return config
+
+
+def _class_of(source: Source) -> type[PreTrainedConfig]:
+    given = source.name if os.path.isfile(source.name) else source.find(CONFIG_NAME)
+    if given is None:
+        raise source.missing([CONFIG_NAME])
+    model_type = read_json(given).get("model_type")
+    if model_type not in _CONFIGS:
+        stated = "no model_type" if model_type is None else f"model_type {model_type!r}"
+        raise ValueError(f"{given}: has {stated}; known here are {', '.join(_CONFIGS)}")
+    return _CONFIGS[model_type]
+
+
+class _AutoModel:
+    """Makes a model of the class that its configuration asks for."""
+
+    _head: ClassVar[str]
+
+    def __init__(self) -> None:
+        name = type(self).__name__
+        raise OSError(
+            f"use {name}.from_pretrained(directory_or_name) or {name}.from_config(config)"
+        )
+
+    @classmethod
+    def _model_class(cls, config: Any) -> type[PreTrainedModel]:
+        module, prefix = _FAMILIES.get(type(config), (None, ""))
+        found = getattr(module, prefix + cls._head, None)
+        if found is None and cls._head == "ForPreTraining":
+            found = getattr(module, prefix + "ForMaskedLM", None)
+        if found is None:
+            known = [
+                kind.__name__
+                for kind, (place, start) in _FAMILIES.items()
+                if hasattr(place, start + cls._head)
+            ]
+            raise ValueError(
+                f"{cls.__name__} has no model for a {type(config).__name__}; it has for "
+                f"{', '.join(known)}"
+            )
+        return found  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_config(cls, config: Any, **kwargs: Any) -> Any:
+        """A model with new weights; ValueError where the configuration has no such model."""
+        return cls._model_class(config)(config, **kwargs)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *model_args: Any,
+        config: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """The model saved in a directory or a hub repository.
+
+        The class is that of config.json's model_type, or of `config`, a configuration or a
+        path to one.  Other arguments and errors are those of that class's from_pretrained;
+        ValueError where it has no such model.
+        """
+        place = pretrained_model_name_or_path if config is None else config
+        chosen = config
+        if not isinstance(config, PreTrainedConfig):
+            options = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
+            chosen = AutoConfig.from_pretrained(place, **options)
+        model = cls._model_class(chosen)
+        if config is not None:
+            kwargs["config"] = chosen
+        return model.from_pretrained(pretrained_model_name_or_path, *model_args, **kwargs)
+
+
+class AutoModel(_AutoModel):
+    """Encoders without a head."""
+
+    _head = "Model"
+
+
+class AutoModelForPreTraining(_AutoModel):
+    """Models as they are pretrained: RoBERTa's is its masked language model."""
+
+    _head = "ForPreTraining"
+
+
+class AutoModelForMaskedLM(_AutoModel):
+    """Models that predict masked tokens."""
+
+    _head = "ForMaskedLM"
+
+
+class AutoModelForNextSentencePrediction(_AutoModel):
+    """Models that tell whether a segment follows another: BERT's."""
+
+    _head = "ForNextSentencePrediction"
+
+
+class AutoModelForSequenceClassification(_AutoModel):
+    """Models that classify sequences."""
+
+    _head = "ForSequenceClassification"
+
+
+class AutoModelForTokenClassification(_AutoModel):
+    """Models that classify every token."""
+
+    _head = "ForTokenClassification"
+
+
+class AutoModelForQuestionAnswering(_AutoModel):
+    """Models that find the start and the end of an answer."""
+
+    _head = "ForQuestionAnswering"
+
+
+class AutoModelForMultipleChoice(_AutoModel):
+    """Models that score continuations."""
+
+    _head = "ForMultipleChoice"
+
+
+class AutoModelForTextEncoding(_AutoModel):
+    """Encoders without a head, as AutoModel."""
+
+    _head = "Model"
