@@ -71,7 +71,7 @@ class EncoderModel(PreTrainedModel):
             inputs_embeds,
             hidden_states=hidden is not False,
             attentions=attentions,
-            pooled=self._core_config["pooler"],
+            pooled=self._pooler,
         )
         return finish(
             self._output,

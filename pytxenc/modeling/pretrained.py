@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +16,8 @@ from ..configuration import PreTrainedConfig, dtype_name
 from ..hub import Source
 from ..outputs import ModelOutput
 from ..tensor import Kind, kind_of, like, to_numpy
-from .loading import Parameter, Weights, fit_weights, initial_value
+from .loading import Weights, fit_weights, initial_value
+from .parameters import Parameters
 from .saving import Saving
 
 # Keywords of transformers' from_pretrained that change nothing here.
@@ -38,11 +39,11 @@ _REFUSED = {
 _FLOAT32 = ("auto", "float32", "float")
 
 
-class PreTrainedModel(Saving):
+class PreTrainedModel(Parameters, Saving):
     """Base of all models: a configuration, float32 weights and a forward pass in C.
 
-    A model never changes after it is built, so any number of threads may call it.  Calls
-    compute without dropout whatever `training` says.
+    A call never changes the model, so any number of threads may call it, also while its
+    parameters are replaced.  Calls compute without dropout whatever `training` says.
     """
 
     config_class: ClassVar[type[PreTrainedConfig]] = PreTrainedConfig
@@ -51,7 +52,6 @@ class PreTrainedModel(Saving):
     _head: ClassVar[str] = "none"
     _ties: ClassVar[dict[str, str]] = {}
 
-    config: Any
     training: bool
 
     def __init__(self, config: Any, add_pooling_layer: bool = True) -> None:
@@ -82,10 +82,15 @@ class PreTrainedModel(Saving):
         if getattr(config, "is_decoder", False) or getattr(config, "add_cross_attention", False):
             raise ValueError("is_decoder and add_cross_attention are not supported: encoders only")
         self.config = config
+        self._pooler = pooler and self._head == "none"
+        self._configure_core()
+
+    def _configure_core(self) -> None:
+        config = self.config
         self._core_config = {
             "family": self._family,
             "head": self._head,
-            "pooler": pooler and self._head == "none",
+            "pooler": self._pooler,
             **{
                 name: getattr(config, name)
                 for name in (
@@ -97,11 +102,15 @@ class PreTrainedModel(Saving):
                 if hasattr(config, name)
             },
         }  # fmt: skip
-        self._parameters: list[Parameter] = _core.encoder_parameters(self._core_config)
+        self._parameters = _core.encoder_parameters(self._core_config)
 
     def _set_weights(self, weights: Weights) -> None:
-        self._weights = weights
         self._encoder = _core.Encoder(self._core_config, weights)
+        self._weights = weights
+
+    def _replace(self, weights: Weights) -> None:
+        self._configure_core()
+        self._set_weights(weights)
 
     def _active_ties(self) -> dict[str, str]:
         return self._ties if self.config.tie_word_embeddings else {}
@@ -266,22 +275,6 @@ class PreTrainedModel(Saving):
 
     # ---- looking at a model ----
 
-    def state_dict(self) -> dict[str, NDArray[np.float32]]:
-        """Every parameter by name, float32, without copying; do not write to them."""
-        return {name: self._weights[name] for name, _, _ in self._parameters}
-
-    def named_parameters(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """(name, array) of every distinct parameter, tied ones once."""
-        seen: set[int] = set()
-        for name, value in self.state_dict().items():
-            if id(value) not in seen:
-                seen.add(id(value))
-                yield name, value
-
-    def num_parameters(self) -> int:
-        """Number of weights, tied ones counted once."""
-        return sum(value.size for _, value in self.named_parameters())
-
     @property
     def dtype(self) -> np.dtype[np.float32]:
         """The dtype computed in."""
@@ -336,7 +329,7 @@ class PreTrainedModel(Saving):
         return _rebuild, (
             type(self),
             self.config,
-            self._core_config["pooler"],
+            self._pooler,
             weights,
             self.training,
         )
