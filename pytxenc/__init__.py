@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .modeling import AlbertPreTrainedModel as AlbertPreTrainedModel
     from .modeling import AutoConfig as AutoConfig
     from .modeling import AutoModel as AutoModel
+    from .modeling import AutoModelForCausalLM as AutoModelForCausalLM
     from .modeling import AutoModelForMaskedLM as AutoModelForMaskedLM
     from .modeling import AutoModelForMultipleChoice as AutoModelForMultipleChoice
     from .modeling import AutoModelForNextSentencePrediction as AutoModelForNextSentencePrediction
@@ -49,9 +50,11 @@ if TYPE_CHECKING:
     from .modeling import BertForQuestionAnswering as BertForQuestionAnswering
     from .modeling import BertForSequenceClassification as BertForSequenceClassification
     from .modeling import BertForTokenClassification as BertForTokenClassification
+    from .modeling import BertLMHeadModel as BertLMHeadModel
     from .modeling import BertModel as BertModel
     from .modeling import BertPreTrainedModel as BertPreTrainedModel
     from .modeling import PreTrainedModel as PreTrainedModel
+    from .modeling import RobertaForCausalLM as RobertaForCausalLM
     from .modeling import RobertaForMaskedLM as RobertaForMaskedLM
     from .modeling import RobertaForMultipleChoice as RobertaForMultipleChoice
     from .modeling import RobertaForQuestionAnswering as RobertaForQuestionAnswering
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from .modeling import RobertaForTokenClassification as RobertaForTokenClassification
     from .modeling import RobertaModel as RobertaModel
     from .modeling import RobertaPreTrainedModel as RobertaPreTrainedModel
+    from .modeling import XLMRobertaForCausalLM as XLMRobertaForCausalLM
     from .modeling import XLMRobertaForMaskedLM as XLMRobertaForMaskedLM
     from .modeling import XLMRobertaForMultipleChoice as XLMRobertaForMultipleChoice
     from .modeling import XLMRobertaForQuestionAnswering as XLMRobertaForQuestionAnswering
@@ -73,6 +77,7 @@ if TYPE_CHECKING:
         BaseModelOutputWithPoolingAndCrossAttentions as BaseModelOutputWithPoolingAndCrossAttentions,  # noqa: E501
     )
     from .outputs import BertForPreTrainingOutput as BertForPreTrainingOutput
+    from .outputs import CausalLMOutputWithCrossAttentions as CausalLMOutputWithCrossAttentions
     from .outputs import MaskedLMOutput as MaskedLMOutput
     from .outputs import ModelOutput as ModelOutput
     from .outputs import MultipleChoiceModelOutput as MultipleChoiceModelOutput
@@ -130,6 +135,7 @@ _EXPORTS = {
         "AlbertPreTrainedModel",
         "AutoConfig",
         "AutoModel",
+        "AutoModelForCausalLM",
         "AutoModelForMaskedLM",
         "AutoModelForMultipleChoice",
         "AutoModelForNextSentencePrediction",
@@ -145,9 +151,11 @@ _EXPORTS = {
         "BertForQuestionAnswering",
         "BertForSequenceClassification",
         "BertForTokenClassification",
+        "BertLMHeadModel",
         "BertModel",
         "BertPreTrainedModel",
         "PreTrainedModel",
+        "RobertaForCausalLM",
         "RobertaForMaskedLM",
         "RobertaForMultipleChoice",
         "RobertaForQuestionAnswering",
@@ -155,6 +163,7 @@ _EXPORTS = {
         "RobertaForTokenClassification",
         "RobertaModel",
         "RobertaPreTrainedModel",
+        "XLMRobertaForCausalLM",
         "XLMRobertaForMaskedLM",
         "XLMRobertaForMultipleChoice",
         "XLMRobertaForQuestionAnswering",
@@ -169,6 +178,7 @@ _EXPORTS = {
         "BaseModelOutputWithPooling",
         "BaseModelOutputWithPoolingAndCrossAttentions",
         "BertForPreTrainingOutput",
+        "CausalLMOutputWithCrossAttentions",
         "MaskedLMOutput",
         "ModelOutput",
         "MultipleChoiceModelOutput",

@@ -18,6 +18,7 @@ __all__ = [
     "BaseModelOutputWithPooling",
     "BaseModelOutputWithPoolingAndCrossAttentions",
     "BertForPreTrainingOutput",
+    "CausalLMOutputWithCrossAttentions",
     "MaskedLMOutput",
     "ModelOutput",
     "MultipleChoiceModelOutput",
@@ -128,6 +129,23 @@ class MaskedLMOutput(ModelOutput):
     logits: Any = None
     hidden_states: tuple[Any, ...] | None = None
     attentions: tuple[Any, ...] | None = None
+
+
+class CausalLMOutputWithCrossAttentions(ModelOutput):
+    """Prediction of the next token.
+
+    Attributes:
+        loss: mean cross-entropy in nats of each token by those before it; only with labels.
+        logits: float32 (batch, length, vocabulary).
+        hidden_states, attentions: as in BaseModelOutput; the others are always None here.
+    """
+
+    loss: Any = None
+    logits: Any = None
+    past_key_values: Any = None
+    hidden_states: tuple[Any, ...] | None = None
+    attentions: tuple[Any, ...] | None = None
+    cross_attentions: tuple[Any, ...] | None = None
 
 
 class SequenceClassifierOutput(ModelOutput):

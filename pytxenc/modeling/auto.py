@@ -32,6 +32,13 @@ _FAMILIES: dict[type[PreTrainedConfig], tuple[Any, str]] = {
     XLMRobertaConfig: (roberta, "XLMRoberta"),
 }
 
+# Of RoBERTa and XLM-RoBERTa pretraining is masked language modelling.
+_OTHER_NAMES = {
+    "BertForCausalLM": "BertLMHeadModel",
+    "RobertaForPreTraining": "RobertaForMaskedLM",
+    "XLMRobertaForPreTraining": "XLMRobertaForMaskedLM",
+}
+
 
 class AutoConfig:
     """Makes a configuration of the class that a model's files ask for."""
@@ -96,20 +103,20 @@ class _AutoModel:
 
     @classmethod
     def _model_class(cls, config: Any) -> type[PreTrainedModel]:
-        module, prefix = _FAMILIES.get(type(config), (None, ""))
-        found = getattr(module, prefix + cls._head, None)
-        if found is None and cls._head == "ForPreTraining":
-            found = getattr(module, prefix + "ForMaskedLM", None)
+        found = cls._find(type(config))
         if found is None:
-            known = [
-                kind.__name__
-                for kind, (place, start) in _FAMILIES.items()
-                if hasattr(place, start + cls._head)
-            ]
+            known = [kind.__name__ for kind in _FAMILIES if cls._find(kind) is not None]
             raise ValueError(
                 f"{cls.__name__} has no model for a {type(config).__name__}; it has for "
                 f"{', '.join(known)}"
             )
+        return found
+
+    @classmethod
+    def _find(cls, config_class: type) -> type[PreTrainedModel] | None:
+        module, prefix = _FAMILIES.get(config_class, (None, ""))
+        name = prefix + cls._head
+        found = getattr(module, _OTHER_NAMES.get(name, name), None)
         return found  # type: ignore[no-any-return]
 
     @classmethod
@@ -158,6 +165,12 @@ class AutoModelForMaskedLM(_AutoModel):
     """Models that predict masked tokens."""
 
     _head = "ForMaskedLM"
+
+
+class AutoModelForCausalLM(_AutoModel):
+    """Models that predict the next token."""
+
+    _head = "ForCausalLM"
 
 
 class AutoModelForNextSentencePrediction(_AutoModel):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from ..configuration import BertConfig
 from ..outputs import BaseModelOutputWithPoolingAndCrossAttentions, BertForPreTrainingOutput
 from .heads import (
+    CausalLMModel,
     EncoderModel,
     MaskedLMModel,
     MultipleChoiceModel,
@@ -61,6 +62,12 @@ class BertForMaskedLM(MaskedLMModel, BertPreTrainedModel):
         kwargs["encoder_attention_mask"] = encoder_attention_mask
         inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
         return self._predict(inputs, labels, kwargs)
+
+
+class BertLMHeadModel(CausalLMModel, BertPreTrainedModel):
+    """BERT that predicts the next token."""
+
+    _ties = BertForMaskedLM._ties
 
 
 class BertForPreTraining(PretrainingModel, BertPreTrainedModel):

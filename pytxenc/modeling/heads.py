@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..outputs import (
     BaseModelOutputWithPooling,
+    CausalLMOutputWithCrossAttentions,
     MaskedLMOutput,
     ModelOutput,
     MultipleChoiceModelOutput,
@@ -18,8 +20,8 @@ from ..outputs import (
     SequenceClassifierOutput,
     TokenClassifierOutput,
 )
-from ..tensor import Kind, kind_of
-from .losses import IGNORED_LABEL, classification_loss, cross_entropy, span_loss
+from ..tensor import Kind, kind_of, to_numpy
+from .losses import IGNORED_LABEL, classification_loss, cross_entropy, next_token_loss, span_loss
 from .pretrained import PreTrainedModel, as_array, chosen_states, finish
 
 
@@ -83,6 +85,8 @@ class EncoderModel(PreTrainedModel):
             attentions=results.get("attentions"),
         )
 
+
+logger = logging.getLogger("pytxenc")
 
 # input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds
 Inputs = tuple[Any, Any, Any, Any, Any]
@@ -152,6 +156,71 @@ class MaskedLMModel(HeadModel):
             wanted=None if label_ids is None else label_ids != IGNORED_LABEL,
             logits=True,
         )
+
+
+class CausalLMModel(HeadModel):
+    """An encoder's layers with a head that predicts the next token.
+
+    With `config.is_decoder` no token attends to one after it; without, all do, which is a
+    warning.
+    """
+
+    _head = "masked_lm"
+    _output = CausalLMOutputWithCrossAttentions
+
+    def _set_up(self, config: Any, pooler: bool) -> None:
+        super()._set_up(config, pooler)
+        if not config.is_decoder:
+            logger.warning(
+                "%s with is_decoder=False: every token attends to those after it; set "
+                "is_decoder=True in the configuration to predict the next token",
+                type(self).__name__,
+            )
+
+    def forward(
+        self,
+        input_ids: Any = None,
+        attention_mask: Any = None,
+        token_type_ids: Any = None,
+        position_ids: Any = None,
+        inputs_embeds: Any = None,
+        encoder_hidden_states: Any = None,
+        encoder_attention_mask: Any = None,
+        labels: Any = None,
+        past_key_values: Any = None,
+        use_cache: Any = None,
+        logits_to_keep: Any = 0,
+        **kwargs: Any,
+    ) -> Any:
+        """Logits (batch, length, vocabulary); with labels (batch, length) also the loss.
+
+        A label is predicted by the position before it; -100 is ignored.
+        `num_items_in_batch` divides the sum of the losses instead of their number.
+        `logits_to_keep` leaves the last so many positions of the logits, or those of an
+        array of indices.  Nothing is cached: use_cache changes nothing, past_key_values is
+        refused.  Other arguments and errors as for the encoder.
+        """
+        kwargs["encoder_hidden_states"] = encoder_hidden_states
+        kwargs["encoder_attention_mask"] = encoder_attention_mask
+        kwargs["past_key_values"] = past_key_values
+        num_items = kwargs.pop("num_items_in_batch", None)
+        label_ids = as_array("labels", labels)
+
+        def fields(results: dict[str, Any]) -> dict[str, Any]:
+            logits = results["logits"]
+            if isinstance(logits_to_keep, int):
+                kept = logits[:, -logits_to_keep:]
+            else:
+                kept = logits[:, to_numpy(logits_to_keep)]
+            loss = None
+            if label_ids is not None:
+                items = None if num_items is None else float(num_items)
+                loss = next_token_loss(kept, label_ids, items)
+            return {"loss": loss, "logits": np.ascontiguousarray(kept)}
+
+        inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
+        everywhere = np.ones(label_ids.shape, bool) if label_ids is not None else None
+        return self._compute(inputs, kwargs, fields, wanted=everywhere, logits=True)
 
 
 class PretrainingModel(HeadModel):

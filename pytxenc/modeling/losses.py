@@ -52,6 +52,23 @@ def cross_entropy(
     return np.array((log_sum - rows[np.arange(len(rows)), chosen]).mean(), np.float32)
 
 
+def next_token_loss(
+    logits: NDArray[np.float32], labels: NDArray[Any], num_items: float | None = None
+) -> NDArray[np.float32]:
+    """Cross-entropy of every label by the logits of the position before it.
+
+    Args:
+        logits: float32 (batch, length, classes).
+        labels: integers (batch, length); -100 is ignored, and so is the first.
+        num_items: what the sum is divided by, instead of the number of labels.
+    """
+    mean = cross_entropy(logits[:, :-1], labels[:, 1:])
+    if num_items is None:
+        return mean
+    count = np.count_nonzero(labels[:, 1:] != IGNORED_LABEL)
+    return np.array(float(mean) * count / num_items if count else 0.0, np.float32)
+
+
 def squared_error(logits: NDArray[np.float32], targets: NDArray[Any]) -> NDArray[np.float32]:
     """Mean of (logits - targets)^2; ValueError where the shapes differ."""
     if logits.shape != targets.shape:

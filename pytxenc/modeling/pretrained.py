@@ -79,8 +79,10 @@ class PreTrainedModel(Parameters, Saving):
                 f"{type(self).__name__} needs a {self.config_class.__name__}, "
                 f"not {type(config).__name__}"
             )
-        if getattr(config, "is_decoder", False) or getattr(config, "add_cross_attention", False):
-            raise ValueError("is_decoder and add_cross_attention are not supported: encoders only")
+        if getattr(config, "add_cross_attention", False):
+            raise ValueError(
+                "add_cross_attention is not supported: there is no encoder to attend to"
+            )
         self.config = config
         self._pooler = pooler and self._head == "none"
         self._configure_core()
@@ -237,6 +239,8 @@ class PreTrainedModel(Parameters, Saving):
         if wanted is not None and len(shape) == 2 and wanted.shape != shape:
             raise ValueError(f"labels have shape {wanted.shape}; the batch needs {shape}")
         mask, bias = _split_mask(as_array("attention_mask", attention_mask))
+        if getattr(self.config, "is_decoder", False) and bias is None and len(shape) == 2:
+            mask, bias = None, _causal_bias(_spread(mask, shape), shape)
         results = self._encoder.forward(
             input_ids=ids,
             inputs_embeds=embeds,
@@ -394,6 +398,16 @@ def _split_mask(
             f"(added to the scores), not {mask.dtype}"
         )
     return None, mask.astype(np.float32, copy=False)
+
+
+def _causal_bias(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """What is added to the scores of a decoder: no token sees one after it, or padding."""
+    hidden = np.triu(np.ones((1, 1, shape[1], shape[1]), bool), 1)
+    if mask is not None:
+        if mask.shape != shape:
+            raise ValueError(f"attention_mask has shape {mask.shape}; the batch needs {shape}")
+        hidden = hidden | ~mask[:, None, None, :]
+    return np.where(hidden, np.finfo(np.float32).min, np.float32(0))
 
 
 def finish(

@@ -11,6 +11,7 @@ from ..configuration import PreTrainedConfig, RobertaConfig, XLMRobertaConfig
 from ..outputs import BaseModelOutputWithPoolingAndCrossAttentions
 from .bert import BertForMaskedLM
 from .heads import (
+    CausalLMModel,
     EncoderModel,
     MaskedLMModel,
     MultipleChoiceModel,
@@ -43,6 +44,12 @@ class RobertaForMaskedLM(MaskedLMModel, RobertaPreTrainedModel):
         "lm_head.decoder.bias": "lm_head.bias",
     }
     forward = BertForMaskedLM.forward
+
+
+class RobertaForCausalLM(CausalLMModel, RobertaPreTrainedModel):
+    """RoBERTa that predicts the next token."""
+
+    _ties = RobertaForMaskedLM._ties
 
 
 class RobertaForSequenceClassification(SequenceClassificationModel, RobertaPreTrainedModel):
@@ -99,6 +106,12 @@ class XLMRobertaModel(RobertaModel, XLMRobertaPreTrainedModel):
 
 class XLMRobertaForMaskedLM(RobertaForMaskedLM, XLMRobertaPreTrainedModel):
     """XLM-RoBERTa that predicts masked tokens."""
+
+    config_class = XLMRobertaConfig
+
+
+class XLMRobertaForCausalLM(RobertaForCausalLM, XLMRobertaPreTrainedModel):
+    """XLM-RoBERTa that predicts the next token."""
 
     config_class = XLMRobertaConfig
 

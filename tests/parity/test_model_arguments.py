@@ -185,7 +185,7 @@ def test_moving_and_converting(bert):
         (RobertaModel, RobertaConfig(pad_token_id=None), ("pad_token_id",)),
         (RobertaModel, RobertaConfig(pad_token_id=600), ("pad_token_id is 600",)),
         (AlbertModel, AlbertConfig(num_hidden_groups=13), ("num_hidden_groups",)),
-        (BertModel, BertConfig(is_decoder=True), ("is_decoder",)),
+        (BertModel, BertConfig(add_cross_attention=True), ("add_cross_attention",)),
         (BertModel, BertConfig(layer_norm_eps=-1.0), ("layer_norm_eps",)),
     ],
     ids=lambda v: str(v)[:24] if isinstance(v, tuple) else "",
