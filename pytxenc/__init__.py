@@ -103,11 +103,14 @@ if TYPE_CHECKING:
     from .tokenization import GPT2TokenizerFast as GPT2TokenizerFast
     from .tokenization import MPNetTokenizer as MPNetTokenizer
     from .tokenization import MPNetTokenizerFast as MPNetTokenizerFast
+    from .tokenization import PaddingStrategy as PaddingStrategy
     from .tokenization import PreTrainedTokenizerBase as PreTrainedTokenizerBase
     from .tokenization import PreTrainedTokenizerFast as PreTrainedTokenizerFast
     from .tokenization import RobertaTokenizer as RobertaTokenizer
     from .tokenization import RobertaTokenizerFast as RobertaTokenizerFast
+    from .tokenization import TensorType as TensorType
     from .tokenization import TokenizersBackend as TokenizersBackend
+    from .tokenization import TruncationStrategy as TruncationStrategy
     from .tokenization import XLMRobertaTokenizer as XLMRobertaTokenizer
     from .tokenization import XLMRobertaTokenizerFast as XLMRobertaTokenizerFast
 
@@ -206,11 +209,14 @@ _EXPORTS = {
         "GPT2TokenizerFast",
         "MPNetTokenizer",
         "MPNetTokenizerFast",
+        "PaddingStrategy",
         "PreTrainedTokenizerBase",
         "PreTrainedTokenizerFast",
         "RobertaTokenizer",
         "RobertaTokenizerFast",
+        "TensorType",
         "TokenizersBackend",
+        "TruncationStrategy",
         "XLMRobertaTokenizer",
         "XLMRobertaTokenizerFast",
     ),

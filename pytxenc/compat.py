@@ -36,27 +36,30 @@ _FAMILIES = {
 }
 
 
-def _submodules() -> dict[str, tuple[tuple[str, ...], str]]:
+def _submodules() -> dict[str, tuple[tuple[str, ...], str | tuple[str, ...]]]:
     """Submodule of transformers -> (our modules it draws on, what names must start with)."""
-    table = {
+    shared = ("ModelOutput", "PaddingStrategy", "TensorType")
+    table: dict[str, tuple[tuple[str, ...], str | tuple[str, ...]]] = {
         "configuration_utils": (("configuration",), "Pre"),
         "modeling_outputs": (("outputs",), ""),
         "modeling_utils": (("modeling",), "Pre"),
         "models": ((), ""),
-        "models.auto": (("tokenization",), "Auto"),
+        "models.auto": (("modeling", "tokenization"), "Auto"),
+        "models.auto.configuration_auto": (("modeling",), "AutoConfig"),
+        "models.auto.modeling_auto": (("modeling",), "AutoModel"),
         "models.auto.tokenization_auto": (("tokenization",), "Auto"),
         "tokenization_utils": (("tokenization",), ""),
         "tokenization_utils_base": (("tokenization",), ""),
         "tokenization_utils_fast": (("tokenization",), ""),
         "tokenization_utils_tokenizers": (("tokenization",), ""),
-        "utils": (("outputs",), "ModelOutput"),
-        "utils.generic": (("outputs",), "ModelOutput"),
+        "utils": (("outputs", "tokenization"), shared),
+        "utils.generic": (("outputs", "tokenization"), shared),
         "utils.logging": ((), ""),
     }
     for folder, prefix in _FAMILIES.items():
         parts = {
             f"configuration_{folder}": ("configuration",),
-            f"modeling_{folder}": ("modeling",),
+            f"modeling_{folder}": ("modeling", "outputs"),
             f"tokenization_{folder}": ("tokenization",),
             f"tokenization_{folder}_fast": ("tokenization",),
         }

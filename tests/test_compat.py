@@ -58,6 +58,17 @@ def test_imports(installed):
     assert BaseModelOutput is pytxenc.BaseModelOutput
     assert transformers.__version__ == "5.23.0"
     assert not hasattr(transformers.models.roberta, "AlbertModel")
+    from transformers.models.auto.configuration_auto import AutoConfig
+    from transformers.models.auto.modeling_auto import AutoModelForMaskedLM
+    from transformers.models.bert.modeling_bert import BertForPreTrainingOutput
+    from transformers.tokenization_utils_base import TruncationStrategy
+    from transformers.utils import PaddingStrategy, TensorType
+
+    assert AutoModelForMaskedLM is transformers.AutoModelForMaskedLM
+    assert AutoConfig is pytxenc.AutoConfig
+    assert BertForPreTrainingOutput is pytxenc.BertForPreTrainingOutput
+    assert (PaddingStrategy.LONGEST, TensorType.NUMPY) == ("longest", "np")
+    assert TruncationStrategy.ONLY_FIRST == "only_first"
 
 
 def test_submodules_are_those_of_transformers():

@@ -19,6 +19,7 @@ from .generic import PreTrainedTokenizerFast, TokenizersBackend
 from .gpt2 import GPT2Tokenizer, GPT2TokenizerFast
 from .mpnet import MPNetTokenizer, MPNetTokenizerFast
 from .roberta import RobertaTokenizer, RobertaTokenizerFast
+from .strategies import PaddingStrategy, TensorType, TruncationStrategy
 from .xlm_roberta import XLMRobertaTokenizer, XLMRobertaTokenizerFast
 
 __all__ = [
@@ -41,12 +42,15 @@ __all__ = [
     "GPT2TokenizerFast",
     "MPNetTokenizer",
     "MPNetTokenizerFast",
+    "PaddingStrategy",
     "PreTrainedTokenizerBase",
     "PreTrainedTokenizerFast",
     "RobertaTokenizer",
     "RobertaTokenizerFast",
+    "TensorType",
     "TokenSpan",
     "TokenizersBackend",
+    "TruncationStrategy",
     "XLMRobertaTokenizer",
     "XLMRobertaTokenizerFast",
 ]

@@ -478,7 +478,8 @@ class Calls(SpecialTokens):
         )
         wants_mask = return_attention_mask
         if wants_mask is None:
-            wants_mask = "attention_mask" in self.model_input_names
+            # As in the reference, nothing at all gets no mask either.
+            wants_mask = "attention_mask" in self.model_input_names and bool(lists[main])
         lists = self._pad_lists(lists, main, self._resolve(options)[2], wants_mask)
         if single and lists[main]:
             lists = {key: value[0] for key, value in lists.items()}

@@ -141,3 +141,13 @@ def test_arguments_of_decode_from_version_4(bert):
         bert.decode(ids, skip_special=True)
     with pytest.raises(TypeError, match="clean_up_tokenization_spaces"):
         bert.batch_decode([ids], clean_up_tokenization=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"return_attention_mask": True}])
+@pytest.mark.parametrize("nothing", [{"input_ids": []}, {"input_ids": [[]]}, [{"input_ids": []}]])
+def test_padding_nothing(nothing, options):
+    transformers = pytest.importorskip("transformers")
+    vocab = {token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])}
+    ours = pytxenc.BertTokenizer(vocab=vocab).pad(nothing, **options)
+    theirs = transformers.BertTokenizer(vocab=vocab).pad(nothing, **options)
+    assert dict(ours) == dict(theirs)
