@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from hub_api import stand_in  # noqa: E402
 from model_pairs import assert_near, make_config, make_pair, random_batch  # noqa: E402
 
 import pytxenc  # noqa: E402
@@ -133,3 +134,18 @@ def test_no_pickles(tmp_path):
         ours.save_pretrained(tmp_path / "x", safe_serialization=False)
     ours.save_pretrained(tmp_path / "x", is_main_process=False)
     assert not (tmp_path / "x").exists()
+
+
+def test_uploads(tmp_path, monkeypatch):
+    hub = stand_in(monkeypatch)
+    _, ours = make_pair("Bert", "Model")
+    (tmp_path / "other.txt").write_text("not a file of the model")
+    ours.save_pretrained(tmp_path, push_to_hub=True, private=True, token="t")
+    create, upload = hub.calls
+    assert create == ("create", tmp_path.name, {"private": True, "token": "t", "exist_ok": True})
+    assert upload[2] == ["config.json", "model.safetensors"]
+    assert upload[3]["commit_message"] == "Upload BertModel"
+    assert ours.push_to_hub("mine", max_shard_size="20KB") == "hub/me/mine/commit/1"
+    assert "model.safetensors.index.json" in hub.calls[-1][2]
+    with pytest.raises(OSError, match=r"refused.*403"):
+        ours.push_to_hub("refused")

@@ -2,9 +2,9 @@
 
 import json
 import os
-from types import SimpleNamespace
 
 import pytest
+from hub_api import stand_in
 
 import pytxenc.tokenization
 from pytxenc.tokenization import AddedToken, AlbertTokenizer, BertTokenizer, XLMRobertaTokenizer
@@ -179,29 +179,9 @@ def test_chat_template(made_up, tmp_path, template):
 # ---- the hub ----
 
 
-class Hub:
-    """Stands for huggingface_hub.HfApi."""
-
-    calls: list  # of every instance
-
-    def create_repo(self, repo_id, **kwargs):
-        if repo_id == "refused":
-            raise RuntimeError("403 Forbidden")
-        self.calls.append(("create", repo_id, kwargs))
-        return SimpleNamespace(repo_id=f"me/{repo_id}")
-
-    def upload_folder(self, *, repo_id, folder_path, allow_patterns, **kwargs):
-        assert set(allow_patterns) <= set(os.listdir(folder_path))
-        self.calls.append(("upload", repo_id, sorted(allow_patterns), kwargs))
-        return SimpleNamespace(commit_url=f"hub/{repo_id}/commit/1")
-
-
 @pytest.fixture
 def hub(monkeypatch):
-    huggingface_hub = pytest.importorskip("huggingface_hub")
-    monkeypatch.setattr(huggingface_hub, "HfApi", Hub)
-    Hub.calls = []
-    return Hub
+    return stand_in(monkeypatch)
 
 
 def test_push_to_hub(bert, hub):
