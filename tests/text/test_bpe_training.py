@@ -300,12 +300,17 @@ def test_signals_are_heeded():
 
     draw = random.Random(3)
     text = "".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=3_000_000))
+    # A shell's background jobs start with the signal ignored.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(1, signal.raise_signal, [signal.SIGINT])
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        while True:
-            learned(WORDS, [text], vocab_size=100_000)
-    timer.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            while True:
+                learned(WORDS, [text], vocab_size=100_000)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, handler)
 
 
 @pytest.mark.parametrize(
