@@ -59,7 +59,7 @@ txe_truncate_limit(const struct txe_post *post,
                 options->strategy == TXE_TRUNCATE_ONLY_FIRST;
     if (!cuts || options->left || options->overflow || options->max_length < nspecial)
         return SIZE_MAX;
-    return TXE_MAX(options->max_length - nspecial, 1); /* of none, one shows it */
+    return options->max_length - nspecial + 1; /* one more shows that there is more */
 }
 
 /* What two texts of n1 and n2 tokens keep of `room`: as if one token after the other

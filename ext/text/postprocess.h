@@ -68,8 +68,8 @@ txe_status txe_truncate_check(const struct txe_post *post,
                               const struct txe_truncate_options *options,
                               struct txe_error *err);
 
-/* Tokens of a single text of which truncation keeps none but the first so many, so that
- * the others need not be found; SIZE_MAX where all are needed. */
+/* Of a single text so many tokens are enough to truncate it as the whole would be, so
+ * that the others need not be found; SIZE_MAX where all are needed. */
 size_t txe_truncate_limit(const struct txe_post *post,
                           const struct txe_truncate_options *options);
 

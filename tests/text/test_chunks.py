@@ -263,6 +263,15 @@ def test_what_truncation_drops_is_not_needed():
             assert rows(short) == rows(whole)
 
 
+def test_a_stride_without_room_is_an_error_wherever_the_cut_is():
+    core = _core.Tokenizer(SPECS["bytes"])
+    given = dict(truncation="longest_first", max_length=2, stride=2, pretokenized=True)
+    for words in (["x", "y", "z"], ["x y", "z"], ["xy", "z"]):
+        for fields in ([], ["offsets"]):
+            with pytest.raises(ValueError, match="stride"):
+                core.encode_batch([words], fields=fields, **given)
+
+
 def test_flat_ids_are_those_of_the_documents():
     core = _core.Tokenizer(SPECS["bytes"])
     documents = list(texts(3, 500))
