@@ -241,8 +241,6 @@ ends_at(const struct txe_chunker *chunker, const char *text, size_t nbytes, size
 size_t
 txe_chunk_nbytes(const struct txe_chunker *chunker, const char *text, size_t nbytes)
 {
-    if (chunker->kind == TXE_CHUNKS_PATTERN)
-        return txe_pattern_word(text, nbytes);
     bool joining = false;
     size_t at = 0;
     do {

@@ -60,7 +60,8 @@ txe_chunker_classify(const struct txe_chunker *chunker, uint32_t c)
                                 : txe_chunker_look_up(chunker, c);
 }
 
-/* Bytes of the chunk that text[0, nbytes) begins with, however long. */
+/* Bytes of the chunk that text[0, nbytes) begins with, however long; SPACES and WORDS
+ * only.  Of PATTERN it is txe_pattern_word. */
 size_t txe_chunk_nbytes(const struct txe_chunker *chunker, const char *text,
                         size_t nbytes);
 
