@@ -189,12 +189,7 @@ class Parameters:
         width = self.get_input_embeddings().embedding_dim
         if table.ndim != 2 or table.shape[1] != width or not len(table):
             raise ValueError(f"embeddings have shape {table.shape}; they must be (tokens, {width})")
-        words = self._word_table()
-        weights = {**self._weights, words: table}
-        for name, source in self._tied().items():
-            if source == words:
-                weights[name] = table
-        self._resize_others(weights, len(table))
+        self._take_table(table, mean=True, fill_bias=False)
 
     def resize_token_embeddings(
         self,
@@ -220,16 +215,8 @@ class Parameters:
                 raise ValueError(f"{what} is {size!r}; it must be a positive integer")
         if pad_to_multiple_of is not None:
             count = -(-count // pad_to_multiple_of) * pad_to_multiple_of
-        weights, words, decoder = {**self._weights}, self._word_table(), self._decoder()
-        shared = decoder is not None and weights[decoder] is weights[words]
-        weights[words] = self._resized(weights[words], int(count), mean_resizing)
-        if decoder is not None:
-            weights[decoder] = (
-                weights[words]
-                if shared
-                else self._resized(weights[decoder], int(count), mean_resizing)
-            )
-        self._resize_others(weights, int(count), fill_bias=mean_resizing and not shared)
+        table = self._resized(self.get_input_embeddings().weight, int(count), mean_resizing)
+        self._take_table(table, mean=mean_resizing, fill_bias=mean_resizing)
         return self.get_input_embeddings()
 
     def tie_weights(self, **kwargs: Any) -> None:
@@ -261,22 +248,26 @@ class Parameters:
         new[:] = table.mean(axis=0, dtype=np.float64) + 1e-5 * table.std(axis=0) * noise
         return resized
 
-    def _resize_others(self, weights: Weights, count: int, fill_bias: bool = False) -> None:
-        """Give the rest of a vocabulary head the new size, and the model these weights."""
-        before = self.config.vocab_size
-        for name, shape, _ in self._parameters:
-            if name.endswith(_DECODER) and len(weights[name]) != count:
-                weights[name] = self._resized(weights[name], count, True)
-            elif shape == (before,) and name.endswith(("predictions.bias", "lm_head.bias")):
-                weights[name] = _resized_bias(weights[name], count, fill_bias)
-        decoder = self._decoder()
+    def _take_table(self, table: NDArray[np.float32], mean: bool, fill_bias: bool) -> None:
+        """Take a table of words of any length, with a vocabulary head of the same size.
+
+        A decoder that is not tied to the table grows as _resized says, its bias by its mean
+        with `fill_bias`; all other new biases are zero.
+        """
+        words, decoder, count = self._word_table(), self._decoder(), len(table)
+        weights = {**self._weights, words: table}
         if decoder is not None:
+            tied = self._tied()
+            fill = fill_bias and decoder not in tied
             bias = decoder.replace(".weight", ".bias")
-            source = self._ties.get(bias, bias)
-            if self._weights[bias] is self._weights[source]:
-                weights[bias] = weights[source]
-            else:
-                weights[bias] = _resized_bias(weights[bias], count, fill_bias)
+            source = self._ties[bias]
+            weights[decoder] = (
+                table if decoder in tied else self._resized(weights[decoder], count, mean)
+            )
+            weights[source] = _resized_bias(weights[source], count, fill)
+            weights[bias] = (
+                weights[source] if bias in tied else _resized_bias(weights[bias], count, fill)
+            )
         self.config.vocab_size = count
         self._replace(weights)
 
