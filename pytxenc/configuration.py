@@ -39,8 +39,8 @@ ATTENTION = (
 )  # fmt: skip
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
-# Other model types of the families' architectures.
-_SAME_ARCHITECTURE = ("camembert",)
+# Other model types of RoBERTa's architecture.
+SAME_ARCHITECTURE = ("camembert",)
 
 # Names that old files and callers use for a field.
 _ALIASES = {"torch_dtype": "dtype", "attn_implementation": "_attn_implementation"}
@@ -329,7 +329,7 @@ class PreTrainedConfig:
         if stated is None or stated == cls.model_type or not cls.model_type:
             return
         known = [c.model_type for c in PreTrainedConfig.__subclasses__()]
-        if known_types_only and stated not in (*known, *_SAME_ARCHITECTURE):
+        if known_types_only and stated not in (*known, *SAME_ARCHITECTURE):
             raise ValueError(
                 f"{path}: a model of type {stated!r}, which pytxenc does not compute; its types "
                 f"are {', '.join(map(repr, known))}"

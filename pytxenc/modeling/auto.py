@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from ..checkpoint import read_json
 from ..configuration import (
     CONFIG_NAME,
+    SAME_ARCHITECTURE,
     AlbertConfig,
     BertConfig,
     PreTrainedConfig,
@@ -18,18 +19,15 @@ from ..hub import Source
 from . import albert, bert, roberta
 from .pretrained import HUB_KEYWORDS, PreTrainedModel
 
-_CONFIGS: dict[str, type[PreTrainedConfig]] = {
-    "albert": AlbertConfig,
-    "bert": BertConfig,
-    "camembert": RobertaConfig,
-    "roberta": RobertaConfig,
-    "xlm-roberta": XLMRobertaConfig,
-}
 _FAMILIES: dict[type[PreTrainedConfig], tuple[Any, str]] = {
     AlbertConfig: (albert, "Albert"),
     BertConfig: (bert, "Bert"),
     RobertaConfig: (roberta, "Roberta"),
     XLMRobertaConfig: (roberta, "XLMRoberta"),
+}
+_CONFIGS = {
+    **{config.model_type: config for config in _FAMILIES},
+    **dict.fromkeys(SAME_ARCHITECTURE, RobertaConfig),
 }
 
 # Of RoBERTa and XLM-RoBERTa pretraining is masked language modelling.
@@ -102,12 +100,12 @@ class _AutoModel:
         )
 
     @classmethod
-    def _model_class(cls, config: Any) -> type[PreTrainedModel]:
-        found = cls._find(type(config))
+    def _model_class(cls, config_class: type) -> type[PreTrainedModel]:
+        found = cls._find(config_class)
         if found is None:
             known = [kind.__name__ for kind in _FAMILIES if cls._find(kind) is not None]
             raise ValueError(
-                f"{cls.__name__} has no model for a {type(config).__name__}; it has for "
+                f"{cls.__name__} has no model for a {config_class.__name__}; it has for "
                 f"{', '.join(known)}"
             )
         return found
@@ -122,7 +120,7 @@ class _AutoModel:
     @classmethod
     def from_config(cls, config: Any, **kwargs: Any) -> Any:
         """A model with new weights; ValueError where the configuration has no such model."""
-        return cls._model_class(config)(config, **kwargs)
+        return cls._model_class(type(config))(config, **kwargs)
 
     @classmethod
     def from_pretrained(
@@ -138,14 +136,17 @@ class _AutoModel:
         path to one.  Other arguments and errors are those of that class's from_pretrained;
         ValueError where it has no such model.
         """
-        place = pretrained_model_name_or_path if config is None else config
-        chosen = config
-        if not isinstance(config, PreTrainedConfig):
-            options = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
-            chosen = AutoConfig.from_pretrained(place, **options)
-        model = cls._model_class(chosen)
-        if config is not None:
-            kwargs["config"] = chosen
+        options = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
+        if config is None:
+            source = Source(pretrained_model_name_or_path, **options)
+            model = cls._model_class(_class_of(source))
+            if source.commit is not None:  # all files come from one commit
+                kwargs["revision"] = source.commit
+        else:
+            if not isinstance(config, PreTrainedConfig):
+                config = AutoConfig.from_pretrained(config, **options)
+            model = cls._model_class(type(config))
+            kwargs["config"] = config
         return model.from_pretrained(pretrained_model_name_or_path, *model_args, **kwargs)
 
 
