@@ -38,23 +38,6 @@ class AlbertForMaskedLM(MaskedLMModel, AlbertPreTrainedModel):
         "predictions.decoder.bias": "predictions.bias",
     }
 
-    def forward(
-        self,
-        input_ids: Any = None,
-        attention_mask: Any = None,
-        token_type_ids: Any = None,
-        position_ids: Any = None,
-        inputs_embeds: Any = None,
-        labels: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Logits (batch, length, vocabulary); with labels (batch, length) also the loss.
-
-        Other arguments and errors as for AlbertModel; labels of -100 are ignored.
-        """
-        inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
-        return self._predict(inputs, labels, kwargs)
-
 
 class AlbertForPreTraining(PretrainingModel, AlbertPreTrainedModel):
     """ALBERT as it is pretrained: masked tokens, and the order of two segments."""

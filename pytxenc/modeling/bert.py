@@ -42,7 +42,7 @@ class BertForMaskedLM(MaskedLMModel, BertPreTrainedModel):
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         input_ids: Any = None,
         attention_mask: Any = None,

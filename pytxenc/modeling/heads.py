@@ -135,27 +135,65 @@ class HeadModel(PreTrainedModel):
         )
 
 
-class MaskedLMModel(HeadModel):
-    """An encoder with a head that predicts the token at every position."""
+class LabelledModel(HeadModel):
+    """A head with one array of logits and one of labels."""
 
-    _head = "masked_lm"
-    _output = MaskedLMOutput
+    _result: ClassVar[str] = "scores"  # what C calls the logits
+    _labels_tokens: ClassVar[bool] = False
+
+    def _loss(self, logits: NDArray[np.float32], labels: NDArray[Any]) -> Any:
+        return cross_entropy(logits, labels)
 
     def _predict(self, inputs: Inputs, labels: Any, kwargs: dict[str, Any]) -> Any:
         label_ids = as_array("labels", labels)
 
         def fields(results: dict[str, Any]) -> dict[str, Any]:
-            logits = results["logits"]
-            loss = None if label_ids is None else cross_entropy(logits, label_ids)
+            logits = results[self._result]
+            loss = None if label_ids is None else self._loss(logits, label_ids)
             return {"loss": loss, "logits": logits}
 
         return self._compute(
             inputs,
             kwargs,
             fields,
-            wanted=None if label_ids is None else label_ids != IGNORED_LABEL,
-            logits=True,
+            wanted=_counted(label_ids) if self._labels_tokens else None,
+            logits=self._result == "logits",
+            scores=self._result == "scores",
         )
+
+    def forward(
+        self,
+        input_ids: Any = None,
+        attention_mask: Any = None,
+        token_type_ids: Any = None,
+        position_ids: Any = None,
+        inputs_embeds: Any = None,
+        labels: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """The logits, and with labels the loss; see the class for the shapes of both.
+
+        Other arguments and errors as for the encoder.
+        """
+        inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
+        return self._predict(inputs, labels, kwargs)
+
+
+def _counted(labels: NDArray[Any] | None) -> NDArray[np.bool_] | None:
+    """Which tokens have labels that are not ignored."""
+    return None if labels is None else labels != IGNORED_LABEL
+
+
+class MaskedLMModel(LabelledModel):
+    """An encoder with a head that predicts the token at every position.
+
+    Logits (batch, length, vocabulary); labels (batch, length), of which -100 are ignored.
+    """
+
+    _head = "masked_lm"
+    _output = MaskedLMOutput
+    _result = "logits"
+    _labels_tokens = True
 
 
 class CausalLMModel(HeadModel):
@@ -248,112 +286,53 @@ class PretrainingModel(HeadModel):
             inputs,
             kwargs,
             fields,
-            wanted=None if label_ids is None else label_ids != IGNORED_LABEL,
+            wanted=_counted(label_ids),
             logits=True,
             scores=True,
         )
 
 
-class NextSentenceModel(HeadModel):
-    """An encoder that tells whether the second segment follows the first."""
+class NextSentenceModel(LabelledModel):
+    """An encoder that tells whether the second segment follows the first.
+
+    Logits (batch, 2); labels (batch,), 0 where it follows and 1 where not.
+    """
 
     _head = "next_sentence"
     _output = NextSentencePredictorOutput
 
-    def forward(
-        self,
-        input_ids: Any = None,
-        attention_mask: Any = None,
-        token_type_ids: Any = None,
-        position_ids: Any = None,
-        inputs_embeds: Any = None,
-        labels: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Logits (batch, 2); with labels (batch,), 0 where it follows, 1 where not, the loss.
-
-        Other arguments and errors as for the encoder.
-        """
+    def _predict(self, inputs: Inputs, labels: Any, kwargs: dict[str, Any]) -> Any:
         old_name = kwargs.pop("next_sentence_label", None)
-        label_ids = as_array("labels", labels if labels is not None else old_name)
+        return super()._predict(inputs, labels if labels is not None else old_name, kwargs)
 
-        def fields(results: dict[str, Any]) -> dict[str, Any]:
-            scores = results["scores"]
-            loss = None if label_ids is None else cross_entropy(scores, label_ids.reshape(-1))
-            return {"loss": loss, "logits": scores}
-
-        inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
-        return self._compute(inputs, kwargs, fields, scores=True)
+    def _loss(self, logits: NDArray[np.float32], labels: NDArray[Any]) -> Any:
+        return cross_entropy(logits, labels.reshape(-1))
 
 
-class SequenceClassificationModel(HeadModel):
-    """An encoder with a classifier, or a regression, of whole sequences."""
+class SequenceClassificationModel(LabelledModel):
+    """An encoder with a classifier, or a regression, of whole sequences.
+
+    Logits (batch, num_labels).  Labels are integers (batch,); floats (batch,) for regression
+    on one label; floats (batch, num_labels) for several labels at once.  A problem_type of the
+    configuration that is None is inferred from them and stored, as the reference does.
+    """
 
     _head = "sequence"
     _output = SequenceClassifierOutput
 
-    def forward(
-        self,
-        input_ids: Any = None,
-        attention_mask: Any = None,
-        token_type_ids: Any = None,
-        position_ids: Any = None,
-        inputs_embeds: Any = None,
-        labels: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Logits (batch, num_labels); with labels also the loss of config.problem_type.
-
-        Labels are integers (batch,); floats (batch,) for regression on one label; floats
-        (batch, num_labels) for several labels at once.  A problem type that is None is
-        inferred from them and stored in the configuration, as the reference does.  Other
-        arguments and errors as for the encoder.
-        """
-        targets = as_array("labels", labels)
-
-        def fields(results: dict[str, Any]) -> dict[str, Any]:
-            scores = results["scores"]
-            loss = None if targets is None else classification_loss(scores, targets, self.config)
-            return {"loss": loss, "logits": scores}
-
-        inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
-        return self._compute(inputs, kwargs, fields, scores=True)
+    def _loss(self, logits: NDArray[np.float32], labels: NDArray[Any]) -> Any:
+        return classification_loss(logits, labels, self.config)
 
 
-class TokenClassificationModel(HeadModel):
-    """An encoder with a classifier of every token."""
+class TokenClassificationModel(LabelledModel):
+    """An encoder with a classifier of every token.
+
+    Logits (batch, length, num_labels); labels (batch, length), of which -100 are ignored.
+    """
 
     _head = "tokens"
     _output = TokenClassifierOutput
-
-    def forward(
-        self,
-        input_ids: Any = None,
-        attention_mask: Any = None,
-        token_type_ids: Any = None,
-        position_ids: Any = None,
-        inputs_embeds: Any = None,
-        labels: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Logits (batch, length, num_labels); with labels (batch, length) also the loss.
-
-        Labels of -100 are ignored.  Other arguments and errors as for the encoder.
-        """
-        label_ids = as_array("labels", labels)
-
-        def fields(results: dict[str, Any]) -> dict[str, Any]:
-            scores = results["scores"]
-            loss = None if label_ids is None else cross_entropy(scores, label_ids)
-            return {"loss": loss, "logits": scores}
-
-        return self._compute(
-            (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds),
-            kwargs,
-            fields,
-            wanted=None if label_ids is None else label_ids != IGNORED_LABEL,
-            scores=True,
-        )
+    _labels_tokens = True
 
 
 class QuestionAnsweringModel(HeadModel):

@@ -43,7 +43,7 @@ class RobertaForMaskedLM(MaskedLMModel, RobertaPreTrainedModel):
         "lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight",
         "lm_head.decoder.bias": "lm_head.bias",
     }
-    forward = BertForMaskedLM.forward
+    forward = BertForMaskedLM.forward  # type: ignore[assignment]
 
 
 class RobertaForCausalLM(CausalLMModel, RobertaPreTrainedModel):
@@ -101,19 +101,13 @@ class XLMRobertaPreTrainedModel(RobertaPreTrainedModel):
 class XLMRobertaModel(RobertaModel, XLMRobertaPreTrainedModel):
     """The XLM-RoBERTa encoder."""
 
-    config_class = XLMRobertaConfig
-
 
 class XLMRobertaForMaskedLM(RobertaForMaskedLM, XLMRobertaPreTrainedModel):
     """XLM-RoBERTa that predicts masked tokens."""
 
-    config_class = XLMRobertaConfig
-
 
 class XLMRobertaForCausalLM(RobertaForCausalLM, XLMRobertaPreTrainedModel):
     """XLM-RoBERTa that predicts the next token."""
-
-    config_class = XLMRobertaConfig
 
 
 class XLMRobertaForSequenceClassification(
@@ -121,22 +115,14 @@ class XLMRobertaForSequenceClassification(
 ):
     """XLM-RoBERTa that classifies sequences."""
 
-    config_class = XLMRobertaConfig
-
 
 class XLMRobertaForTokenClassification(RobertaForTokenClassification, XLMRobertaPreTrainedModel):
     """XLM-RoBERTa that classifies every token."""
-
-    config_class = XLMRobertaConfig
 
 
 class XLMRobertaForQuestionAnswering(RobertaForQuestionAnswering, XLMRobertaPreTrainedModel):
     """XLM-RoBERTa that finds the start and the end of an answer."""
 
-    config_class = XLMRobertaConfig
-
 
 class XLMRobertaForMultipleChoice(RobertaForMultipleChoice, XLMRobertaPreTrainedModel):
     """XLM-RoBERTa that scores continuations."""
-
-    config_class = XLMRobertaConfig
