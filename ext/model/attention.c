@@ -18,9 +18,16 @@ struct attention {
     const struct txe_inputs *inputs;
     const struct txe_config *config;
     const struct txe_kernels *kernels;
-    size_t blocks_per_head; /* of the longest sequence */
+    size_t blocks_per_head; /* of the sequence with the most queries */
+    bool results_only;
     float scale;
 };
+
+static size_t
+count_queries(const struct attention *p, const struct txe_sequence *sequence)
+{
+    return p->results_only ? sequence->nresults : sequence->nrows;
+}
 
 size_t
 txe_attention_scratch(const struct txe_plan *plan, size_t nworkers)
@@ -54,15 +61,18 @@ attend_block(void *context, size_t index, size_t worker)
     const size_t h = index / p->blocks_per_head % H;
     const size_t first = index % p->blocks_per_head * BLOCK_ROWS;
     const struct txe_sequence *sequence = &p->plan->sequences[b];
-    if (first >= sequence->nrows)
+    const size_t nqueries = count_queries(p, sequence);
+    if (first >= nqueries)
         return;
-    const size_t n = TXE_MIN((size_t)BLOCK_ROWS, sequence->nrows - first);
+    const size_t n = TXE_MIN((size_t)BLOCK_ROWS, nqueries - first);
+    const size_t query =
+        first + (p->results_only ? sequence->first_result : sequence->start);
     const size_t nkeys = sequence->nkeys;
     float *scores = p->scratch + worker * BLOCK_ROWS * p->plan->max_keys;
     const float *head = p->qkv + sequence->start * 3 * C + h * D;
 
-    txe_gemm1(scores, nkeys, head + first * 3 * C, 3 * C, head + C, 3 * C, 1, n, nkeys,
-              D);
+    txe_gemm1(scores, nkeys, p->qkv + query * 3 * C + h * D, 3 * C, head + C, 3 * C, 1,
+              n, nkeys, D);
     const float *bias = NULL;
     size_t bias_stride = 0;
     if (p->inputs->bias != NULL) {
@@ -74,19 +84,16 @@ attend_block(void *context, size_t index, size_t worker)
                         bias, bias_stride);
     if (p->probs != NULL)
         store_probs(p, b, h, first, n, scores);
-    txe_gemm1(p->out + (sequence->start + first) * C + h * D, C, scores, nkeys,
-              head + 2 * C, 3 * C, 0, n, D, nkeys);
+    txe_gemm1(p->out + query * C + h * D, C, scores, nkeys, head + 2 * C, 3 * C, 0, n,
+              D, nkeys);
 }
 
 void
 txe_attention(float *out, const float *qkv, float *probs, float *scratch,
-              size_t nworkers, const struct txe_plan *plan,
+              size_t nworkers, bool results_only, const struct txe_plan *plan,
               const struct txe_inputs *inputs, const struct txe_config *config,
               const struct txe_kernels *kernels)
 {
-    size_t most_rows = 0;
-    for (size_t b = 0; b < plan->B; b++)
-        most_rows = TXE_MAX(most_rows, plan->sequences[b].nrows);
     struct attention p = {
         .out = out,
         .probs = probs,
@@ -96,9 +103,13 @@ txe_attention(float *out, const float *qkv, float *probs, float *scratch,
         .inputs = inputs,
         .config = config,
         .kernels = kernels,
-        .blocks_per_head = (most_rows + BLOCK_ROWS - 1) / BLOCK_ROWS,
+        .results_only = results_only,
         .scale = 1.0f / sqrtf((float)(config->hidden_size / config->num_heads)),
     };
+    size_t most = 0;
+    for (size_t b = 0; b < plan->B; b++)
+        most = TXE_MAX(most, count_queries(&p, &plan->sequences[b]));
+    p.blocks_per_head = (most + BLOCK_ROWS - 1) / BLOCK_ROWS;
     txe_parallel_for(plan->B * config->num_heads * p.blocks_per_head, nworkers,
                      attend_block, &p);
 }

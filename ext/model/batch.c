@@ -83,11 +83,22 @@ count_positions(int64_t *positions, const struct txe_inputs *in,
 }
 
 static void
-plan_sequence(struct txe_plan *plan, const struct txe_inputs *in, size_t b, bool first,
-              const int64_t *positions)
+add_row(struct txe_plan *plan, size_t row, int64_t position, bool result)
+{
+    plan->rows[plan->T] = row;
+    plan->positions[plan->T] = position;
+    if (result)
+        plan->results[plan->N++] = plan->T;
+    plan->T++;
+}
+
+static void
+plan_sequence(struct txe_plan *plan, const struct txe_inputs *in, size_t b,
+              const bool *needed, bool narrow, const int64_t *positions)
 {
     struct txe_sequence *sequence = &plan->sequences[b];
-    const bool *mask = in->mask != NULL ? in->mask + b * in->S : NULL;
+    const size_t row = b * in->S;
+    const bool *mask = in->mask != NULL ? in->mask + row : NULL;
     size_t nkeys = in->S;
     if (mask != NULL) {
         nkeys = 0;
@@ -95,30 +106,28 @@ plan_sequence(struct txe_plan *plan, const struct txe_inputs *in, size_t b, bool
             nkeys += mask[s];
     }
     sequence->start = plan->T;
+    sequence->first_result = plan->N;
     sequence->uniform = nkeys == 0;
     if (sequence->uniform) {
         mask = NULL;
         nkeys = in->S;
     }
     for (size_t s = 0; s < in->S; s++)
-        if (mask == NULL || mask[s]) {
-            plan->rows[plan->T] = b * in->S + s;
-            plan->positions[plan->T++] = positions[s];
-        }
-    const bool *wanted = in->wanted != NULL ? in->wanted + b * in->S : NULL;
+        if (mask == NULL || mask[s])
+            add_row(plan, row + s, positions[s], !narrow || needed[row + s]);
     for (size_t s = 0; mask != NULL && s < in->S; s++)
-        if (!mask[s] && ((first && s == 0) || (wanted != NULL && wanted[s]))) {
-            plan->rows[plan->T] = b * in->S + s;
-            plan->positions[plan->T++] = positions[s];
-        }
+        if (!mask[s] && needed[row + s])
+            add_row(plan, row + s, positions[s], true);
     sequence->nrows = plan->T - sequence->start;
+    sequence->nresults = plan->N - sequence->first_result;
     sequence->nkeys = nkeys;
     plan->max_keys = TXE_MAX(plan->max_keys, nkeys);
 }
 
 txe_status
 txe_plan_make(struct txe_plan *plan, const struct txe_inputs *in,
-              const struct txe_config *config, bool first, struct txe_error *err)
+              const struct txe_config *config, const bool *needed, bool narrow,
+              struct txe_error *err)
 {
     memset(plan, 0, sizeof *plan);
     if (check_inputs(in, config, err) != TXE_OK)
@@ -129,14 +138,15 @@ txe_plan_make(struct txe_plan *plan, const struct txe_inputs *in,
     plan->sequences = txe_alloc(in->B, sizeof *plan->sequences);
     plan->rows = txe_alloc(in->B * in->S, sizeof *plan->rows);
     plan->positions = txe_alloc(in->B * in->S, sizeof *plan->positions);
+    plan->results = txe_alloc(in->B * in->S, sizeof *plan->results);
     txe_status status = TXE_OK;
     if (positions == NULL || plan->sequences == NULL || plan->rows == NULL ||
-        plan->positions == NULL)
+        plan->positions == NULL || plan->results == NULL)
         status = txe_fail_nomem(err, in->B * in->S * sizeof *plan->rows);
     for (size_t b = 0; status == TXE_OK && b < in->B; b++) {
         status = count_positions(positions, in, config, b, err);
         if (status == TXE_OK)
-            plan_sequence(plan, in, b, first, positions);
+            plan_sequence(plan, in, b, needed, narrow, positions);
     }
     free(positions);
     if (status != TXE_OK)
@@ -150,5 +160,34 @@ txe_plan_free(struct txe_plan *plan)
     free(plan->sequences);
     free(plan->rows);
     free(plan->positions);
+    free(plan->results);
     memset(plan, 0, sizeof *plan);
+}
+
+size_t
+txe_plan_find(size_t *found, const struct txe_plan *plan, const bool *chosen)
+{
+    size_t n = 0;
+    for (size_t b = 0; b < plan->B; b++) {
+        const struct txe_sequence *sequence = &plan->sequences[b];
+        const size_t end = sequence->first_result + sequence->nresults;
+        /* Two runs, each in order: rows attended to, then padding. */
+        size_t real = sequence->first_result, padding = real;
+        while (padding < end &&
+               plan->results[padding] < sequence->start + sequence->nkeys)
+            padding++;
+        const size_t last_real = padding;
+        for (size_t row = b * plan->S; row < (b + 1) * plan->S; row++) {
+            size_t result;
+            if (real < last_real && plan->rows[plan->results[real]] == row)
+                result = real++;
+            else if (padding < end && plan->rows[plan->results[padding]] == row)
+                result = padding++;
+            else
+                continue;
+            if (chosen[row])
+                found[n++] = result;
+        }
+    }
+    return n;
 }

@@ -3,7 +3,10 @@
  * Padding is not computed.  The rows of one sequence stand together in the packed
  * arrays [T, ...]: first those that can be attended to (its real tokens, in order),
  * then rows that only attend: padding whose output is asked for all the same (position
- * 0 of a left-padded sequence for the pooler; positions with a label). */
+ * 0 of a left-padded sequence for the pooler; positions with a label).
+ *
+ * Results are the rows that the last layer computes: all, or those that the outputs
+ * read.  They stand in packed order, those of one sequence together. */
 #ifndef TXE_MODEL_BATCH_H
 #define TXE_MODEL_BATCH_H
 
@@ -23,29 +26,38 @@ struct txe_inputs {
 };
 
 struct txe_sequence {
-    size_t start; /* first packed row */
-    size_t nrows; /* rows computed */
-    size_t nkeys; /* the first of them, that can be attended to */
-    bool uniform; /* all masked: every row attends to all rows alike */
+    size_t start;        /* first packed row */
+    size_t nrows;        /* rows computed */
+    size_t nkeys;        /* the first of them, that can be attended to */
+    bool uniform;        /* all masked: every row attends to all rows alike */
+    size_t first_result; /* index of its first result */
+    size_t nresults;
 };
 
 struct txe_plan {
-    size_t B, S, T;
+    size_t B, S, T, N;
     struct txe_sequence *sequences; /* [B] */
     size_t *rows;                   /* [T]: b * S + s of each packed row */
     int64_t *positions;             /* [T]: row of the position table */
+    size_t *results;                /* [N], ascending: the packed row of each result */
     size_t max_keys;                /* largest nkeys */
 };
 
 /* Checks the inputs against the model and makes the plan.  Every id, type and position
- * of the batch is checked, padding included.  `first`: the output at position 0 is
- * needed even where it is padding.  A sequence whose mask is all false is computed
- * whole, each row attending to all alike, as the reference's finite mask value makes
- * it. TXE_EINDEX (which input, where, the limit), TXE_EVALUE (sequence too long or
- * empty), TXE_ENOMEM.  Free with txe_plan_free. */
+ * of the batch is checked, padding included.  `needed` [B, S]: positions whose output
+ * is read even where they are padding.  The results are those alone if `narrow`, else
+ * all rows.  A sequence whose mask is all false is computed whole, each row attending
+ * to all alike, as the reference's finite mask value makes it. TXE_EINDEX (which input,
+ * where, the limit), TXE_EVALUE (sequence too long or empty), TXE_ENOMEM.  Free with
+ * txe_plan_free. */
 txe_status txe_plan_make(struct txe_plan *plan, const struct txe_inputs *inputs,
-                         const struct txe_config *config, bool first,
-                         struct txe_error *err);
+                         const struct txe_config *config, const bool *needed,
+                         bool narrow, struct txe_error *err);
 void txe_plan_free(struct txe_plan *plan);
+
+/* Indices of the results at the positions where `chosen` [B, S] is true, in the order
+ * of the positions, into found[]; returns how many.  A position that has no result is
+ * left out. */
+size_t txe_plan_find(size_t *found, const struct txe_plan *plan, const bool *chosen);
 
 #endif

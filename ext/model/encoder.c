@@ -24,7 +24,8 @@ struct pass {
     const struct txe_outputs *outputs;
     struct txe_plan plan;
     size_t nworkers;
-    float *x;       /* [T, C] the residual stream */
+    size_t *found;  /* [N] results that some output reads */
+    float *x;       /* [T, C] the residual stream; after the last layer [N, C] */
     float *y;       /* [T, max(C, E)] what a sub-layer computed */
     float *qkv;     /* [T, 3C] */
     float *wide;    /* [min(T, CHUNK_ROWS), F] */
@@ -115,6 +116,14 @@ layernorm(const struct pass *pass, float *y, const float *x, const float *bias,
 
 /* ---- the parts of the model ---- */
 
+/* out[i] = x[rows[i]], rows [n, width]; out may be x where rows ascend. */
+static void
+gather(float *out, const float *x, const size_t *rows, size_t n, size_t width)
+{
+    for (size_t i = 0; i < n; i++)
+        memmove(out + i * width, x + rows[i] * width, width * sizeof *x);
+}
+
 /* Copies packed rows [T, width] to their padded places. */
 static void
 scatter(const struct pass *pass, float *padded, const float *packed, size_t width)
@@ -162,21 +171,29 @@ run_embeddings(const struct pass *pass)
     bias_act(pass, pass->x, w->projection.bias, T, C, C, TXE_ACT_LINEAR, NULL);
 }
 
+/* `last`: of the plan's results alone, which then are the rows of x. */
 static void
-run_layer(const struct pass *pass, const struct txe_layer_weights *w, float *probs)
+run_layer(const struct pass *pass, const struct txe_layer_weights *w, float *probs,
+          bool last)
 {
     const struct txe_config *config = &pass->encoder->config;
-    const size_t T = pass->plan.T, C = config->hidden_size,
-                 F = config->intermediate_size;
+    const struct txe_plan *plan = &pass->plan;
+    const size_t C = config->hidden_size, F = config->intermediate_size;
+    const bool narrow = last && plan->N < plan->T;
+    size_t T = plan->T;
 
     const struct txe_linear_weights *qkv[] = {&w->query, &w->key, &w->value};
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 3; i-- > 0;) { /* queries at the end, maybe of fewer rows */
+        if (i == 0 && narrow) {
+            T = plan->N;
+            gather(pass->x, pass->x, plan->results, T, C);
+        }
         txe_linear(pass->qkv + i * C, 3 * C, pass->x, C, qkv[i]->weight, T, C, C);
         bias_act(pass, pass->qkv + i * C, qkv[i]->bias, T, C, 3 * C, TXE_ACT_LINEAR,
                  NULL);
     }
-    txe_attention(pass->y, pass->qkv, probs, pass->scratch, pass->nworkers, &pass->plan,
-                  pass->inputs, config, pass->encoder->kernels);
+    txe_attention(pass->y, pass->qkv, probs, pass->scratch, pass->nworkers, narrow,
+                  plan, pass->inputs, config, pass->encoder->kernels);
     /* qkv has served; its memory takes the projected context. */
     txe_linear(pass->qkv, C, pass->y, C, w->output.weight, T, C, C);
     layernorm(pass, pass->x, pass->qkv, w->output.bias, pass->x, &w->attention_norm, T,
@@ -195,24 +212,23 @@ run_layer(const struct pass *pass, const struct txe_layer_weights *w, float *pro
 static void
 run_pooler(const struct pass *pass, float *pooled)
 {
-    const struct txe_config *config = &pass->encoder->config;
     const struct txe_linear_weights *w = &pass->encoder->weights.pooler;
-    const size_t B = pass->plan.B, C = config->hidden_size;
+    const struct txe_plan *plan = &pass->plan;
+    const size_t B = plan->B, C = pass->encoder->config.hidden_size;
     for (size_t b = 0; b < B; b++) {
-        const struct txe_sequence *sequence = &pass->plan.sequences[b];
-        size_t t = sequence->start;
-        if (pass->plan.rows[t] != b * pass->plan.S) /* position 0 is padding */
-            t += sequence->nkeys;
-        memcpy(pass->y + b * C, pass->x + t * C, C * sizeof *pass->y);
+        size_t result = plan->sequences[b].first_result;
+        while (plan->rows[plan->results[result]] != b * plan->S)
+            result++;
+        memcpy(pass->y + b * C, pass->x + result * C, C * sizeof *pass->y);
     }
     txe_linear(pooled, C, pass->y, C, w->weight, B, C, C);
     bias_act(pass, pooled, w->bias, B, C, C, TXE_ACT_TANH, NULL);
 }
 
-/* padded = x w^T + b, for packed rows x [T, nin].  chunk: [LOGITS_CHUNK_ROWS, nout],
- * where results stand before they find their places. */
+/* out = x w^T + b for rows x [T, nin] of all results, each put where its token stands
+ * in out [B, S, nout].  chunk: [LOGITS_CHUNK_ROWS, nout], for results on their way. */
 static void
-project(const struct pass *pass, float *padded, const float *x, size_t nin,
+project(const struct pass *pass, float *out, const float *x, size_t nin,
         const struct txe_linear_weights *w, size_t nout, float *chunk)
 {
     const size_t T = pass->plan.T;
@@ -221,7 +237,7 @@ project(const struct pass *pass, float *padded, const float *x, size_t nin,
         txe_linear(chunk, nout, x + t * nin, nin, w->weight, n, nout, nin);
         bias_act(pass, chunk, w->bias, n, nout, nout, TXE_ACT_LINEAR, NULL);
         for (size_t i = 0; i < n; i++)
-            memcpy(padded + pass->plan.rows[t + i] * nout, chunk + i * nout,
+            memcpy(out + pass->plan.rows[t + i] * nout, chunk + i * nout,
                    nout * sizeof *chunk);
     }
 }
@@ -231,13 +247,26 @@ run_masked_lm(const struct pass *pass, float *chunk)
 {
     const struct txe_config *config = &pass->encoder->config;
     const struct txe_masked_lm_weights *w = &pass->encoder->weights.masked_lm;
-    const size_t T = pass->plan.T, C = config->hidden_size, E = config->embedding_size;
-    txe_linear(pass->y, E, pass->x, C, w->dense.weight, T, E, C);
-    bias_act(pass, pass->y, w->dense.bias, T, E, E,
+    const struct txe_outputs *outputs = pass->outputs;
+    const size_t C = config->hidden_size, E = config->embedding_size,
+                 V = config->vocab_size;
+    const float *x = pass->x;
+    size_t n = pass->plan.T;
+    if (outputs->predicted != NULL) {
+        n = txe_plan_find(pass->found, &pass->plan, outputs->predicted);
+        gather(pass->qkv, pass->x, pass->found, n, C);
+        x = pass->qkv;
+    }
+    txe_linear(pass->y, E, x, C, w->dense.weight, n, E, C);
+    bias_act(pass, pass->y, w->dense.bias, n, E, E,
              config->family == TXE_ROBERTA ? TXE_ACT_GELU : config->act, &w->act);
-    layernorm(pass, pass->y, pass->y, NULL, NULL, &w->norm, T, E);
-    project(pass, pass->outputs->logits, pass->y, E, &w->decoder, config->vocab_size,
-            chunk);
+    layernorm(pass, pass->y, pass->y, NULL, NULL, &w->norm, n, E);
+    if (outputs->predicted == NULL) {
+        project(pass, outputs->logits, pass->y, E, &w->decoder, V, chunk);
+        return;
+    }
+    txe_linear(outputs->logits, V, pass->y, E, w->decoder.weight, n, V, E);
+    bias_act(pass, outputs->logits, w->decoder.bias, n, V, V, TXE_ACT_LINEAR, NULL);
 }
 
 static void
@@ -254,6 +283,30 @@ run_classifier(const struct pass *pass, float *chunk)
     run_pooler(pass, pass->qkv);
     txe_linear(scores, K, pass->qkv, C, w->weight, B, K, C);
     bias_act(pass, scores, w->bias, B, K, K, TXE_ACT_LINEAR, NULL);
+}
+
+/* ---- what has to be computed ---- */
+
+/* Marks in needed[B, S] the positions whose output is read even where they are padding,
+ * and, if the result is true, which are all that the last layer must compute. */
+static bool
+find_needed(bool *needed, const struct txe_config *config,
+            const struct txe_inputs *inputs, const struct txe_outputs *outputs)
+{
+    const size_t B = inputs->B, S = inputs->S;
+    const bool scores_tokens =
+        outputs->scores != NULL && txe_config_classifies_tokens(config);
+    for (size_t i = 0; i < B * S; i++)
+        needed[i] = (inputs->wanted != NULL && inputs->wanted[i]) ||
+                    (outputs->predicted != NULL && outputs->predicted[i]);
+    if (outputs->pooled != NULL || (outputs->scores != NULL && !scores_tokens))
+        for (size_t b = 0; b < B; b++)
+            needed[b * S] = true;
+    if (outputs->embeddings != NULL)
+        txe_pooling_needs(needed, outputs->pooling, inputs, outputs->pooled_tokens);
+    return outputs->last_hidden == NULL && outputs->hidden_states == NULL &&
+           outputs->attentions == NULL && inputs->bias == NULL && !scores_tokens &&
+           (outputs->logits == NULL || outputs->predicted != NULL);
 }
 
 /* ---- workspace ---- */
@@ -276,11 +329,14 @@ txe_encoder_forward(const struct txe_encoder *encoder, const struct txe_inputs *
     const struct txe_config *config = &encoder->config;
     const size_t C = config->hidden_size, E = config->embedding_size;
     struct pass pass = {.encoder = encoder, .inputs = inputs, .outputs = outputs};
-    const bool first =
-        outputs->pooled != NULL ||
-        (outputs->scores != NULL && !txe_config_classifies_tokens(config));
-    if (txe_plan_make(&pass.plan, inputs, config, first, err) != TXE_OK)
-        return err->status;
+    bool *needed = txe_alloc(inputs->B * inputs->S, sizeof *needed);
+    if (needed == NULL)
+        return txe_fail_nomem(err, inputs->B * inputs->S);
+    const bool narrow = find_needed(needed, config, inputs, outputs);
+    const txe_status status =
+        txe_plan_make(&pass.plan, inputs, config, needed, narrow, err);
+    free(needed);
+    TXE_TRY(status);
     pass.nworkers = txe_threads_get();
 
     const size_t T = pass.plan.T;
@@ -297,7 +353,10 @@ txe_encoder_forward(const struct txe_encoder *encoder, const struct txe_inputs *
                     1) &&
         plan_floats(&total, &logits, chunk, widest))
         memory = txe_alloc(total, sizeof *memory);
-    if (memory == NULL) {
+    pass.found = txe_alloc(pass.plan.N, sizeof *pass.found);
+    if (memory == NULL || pass.found == NULL) {
+        free(memory);
+        free(pass.found);
         txe_plan_free(&pass.plan);
         return txe_fail(err, TXE_ENOMEM,
                         "out of memory: %zu tokens need %zu bytes of working memory", T,
@@ -315,8 +374,11 @@ txe_encoder_forward(const struct txe_encoder *encoder, const struct txe_inputs *
         if (outputs->hidden_states != NULL)
             scatter(&pass, outputs->hidden_states[i], pass.x, C);
         run_layer(&pass, &encoder->weights.layers[txe_config_layer_of(config, i)],
-                  outputs->attentions != NULL ? outputs->attentions[i] : NULL);
+                  outputs->attentions != NULL ? outputs->attentions[i] : NULL,
+                  i + 1 == napplications);
     }
+    if (napplications == 0)
+        gather(pass.x, pass.x, pass.plan.results, pass.plan.N, C);
     if (outputs->hidden_states != NULL)
         scatter(&pass, outputs->hidden_states[napplications], pass.x, C);
     if (outputs->last_hidden != NULL)
@@ -327,7 +389,11 @@ txe_encoder_forward(const struct txe_encoder *encoder, const struct txe_inputs *
         run_masked_lm(&pass, memory + logits);
     if (outputs->scores != NULL)
         run_classifier(&pass, memory + logits);
+    if (outputs->embeddings != NULL)
+        txe_pool(outputs->embeddings, pass.x, C, outputs->pooling, &pass.plan,
+                 outputs->pooled_tokens, pass.nworkers);
     free(memory);
+    free(pass.found);
     txe_plan_free(&pass.plan);
     return TXE_OK;
 }

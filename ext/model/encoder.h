@@ -4,6 +4,7 @@
 #define TXE_MODEL_ENCODER_H
 
 #include "model/batch.h"
+#include "model/pooling.h"
 #include "model/weights.h"
 
 /* Everything a forward pass reads: immutable while it runs, shared by any number of
@@ -16,7 +17,8 @@ struct txe_encoder {
 
 /* Where the results go; a NULL pointer means "not wanted".  Every array is the
  * caller's, C-contiguous, and zero-filled beforehand: rows of padding, which are not
- * computed, keep their zeros. */
+ * computed, keep their zeros.  Where only some tokens are read, the last layer computes
+ * those alone. */
 struct txe_outputs {
     float *last_hidden; /* [B, S, C] */
     float *
@@ -24,7 +26,12 @@ struct txe_outputs {
     float **attentions; /* [napplications] of [B, H, S, S], probabilities */
     float *pooled;      /* [B, C]; needs config.pooler */
     float *logits;      /* [B, S, V]; needs a head that predicts tokens */
-    float *scores;      /* [B, K], or [B, S, K] of every token; needs a classifier */
+    const bool *predicted; /* [B, S] or NULL: logits are [n, V] of the n positions where
+                              it is true, in their order */
+    float *scores;         /* [B, K], or [B, S, K] of every token; needs a classifier */
+    float *embeddings;     /* [B, C]; what `pooling` makes of the last hidden states */
+    txe_pooling pooling;
+    const bool *pooled_tokens; /* [B, S] or NULL: the real tokens that are pooled */
 };
 
 /* Runs the model.  Work is split over the thread pool.

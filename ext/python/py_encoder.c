@@ -178,7 +178,8 @@ encoder_dealloc(PyObject *object)
 
 /* The arguments of one call, held while C computes with them. */
 struct call {
-    struct txe_array ids, embeds, mask, wanted, bias, types, positions;
+    struct txe_array ids, embeds, mask, wanted, bias, types, positions, predicted,
+        pooled;
     struct txe_inputs inputs;
 };
 
@@ -192,6 +193,23 @@ call_release(struct call *call)
     txe_array_release(&call->bias);
     txe_array_release(&call->types);
     txe_array_release(&call->positions);
+    txe_array_release(&call->predicted);
+    txe_array_release(&call->pooled);
+}
+
+/* NumPy lets other bytes be viewed as bools; C does not. */
+static int
+check_bools(const struct txe_array *array, const char *what)
+{
+    const unsigned char *bytes = array->data;
+    for (size_t i = 0; i < array->shape[0] * array->shape[1]; i++)
+        if (bytes[i] > 1) {
+            PyErr_Format(PyExc_ValueError,
+                         "%s holds %d, which is neither true nor false", what,
+                         (int)bytes[i]);
+            return -1;
+        }
+    return 0;
 }
 
 /* Reads an optional argument that must have the batch's shape (B, S). */
@@ -205,7 +223,7 @@ read_grid(struct txe_array *array, PyObject *object, txe_dtype dtype, const char
         return -1;
     if (array->ndim == 2 && array->shape[0] == inputs->B &&
         array->shape[1] == inputs->S)
-        return 0;
+        return dtype == TXE_BOOL ? check_bools(array, what) : 0;
     PyObject *shape = shape_tuple(array->ndim, array->shape);
     if (shape != NULL)
         PyErr_Format(PyExc_ValueError, "%s has shape %S; the batch needs (%zu, %zu)",
@@ -311,7 +329,32 @@ put(PyObject *dict, const char *key, PyObject *value)
 
 struct wanted {
     int last_hidden, hidden_states, attentions, pooled, logits, scores;
+    const char *pooling; /* or NULL */
 };
+
+static const char *const pooling_names[TXE_NPOOLINGS] = {
+    [TXE_POOL_CLS] = "cls",
+    [TXE_POOL_LAST] = "last",
+    [TXE_POOL_MEAN] = "mean",
+    [TXE_POOL_MAX] = "max",
+    [TXE_POOL_MEAN_SQRT_LEN] = "mean_sqrt_len",
+    [TXE_POOL_WEIGHTED_MEAN] = "weighted_mean",
+};
+
+static int
+find_pooling(txe_pooling *out, const char *name)
+{
+    for (int i = 0; i < TXE_NPOOLINGS; i++)
+        if (strcmp(name, pooling_names[i]) == 0) {
+            *out = (txe_pooling)i;
+            return 0;
+        }
+    PyErr_Format(PyExc_ValueError,
+                 "pooling is '%s'; it must be 'cls', 'last', 'mean', 'max', "
+                 "'mean_sqrt_len' or 'weighted_mean'",
+                 name);
+    return -1;
+}
 
 /* Makes the arrays that are wanted and puts them into `results`. */
 static int
@@ -322,6 +365,9 @@ make_outputs(struct txe_outputs *out, PyObject *results, const struct wanted *wa
     const size_t probs[4] = {in->B, config->num_heads, in->S, in->S};
     const size_t pooled[2] = {in->B, config->hidden_size};
     const size_t logits[3] = {in->B, in->S, config->vocab_size};
+    size_t chosen[2] = {0, config->vocab_size}; /* logits of the predicted positions */
+    for (size_t i = 0; out->predicted != NULL && i < in->B * in->S; i++)
+        chosen[0] += out->predicted[i];
     const bool tokens = txe_config_classifies_tokens(config);
     const size_t scores[3] = {in->B, tokens ? in->S : config->num_labels,
                               config->num_labels};
@@ -344,8 +390,15 @@ make_outputs(struct txe_outputs *out, PyObject *results, const struct wanted *wa
     if (want->pooled && put(results, "pooler_output",
                             txe_array_zeros(TXE_F32, 2, pooled, &out->pooled)) < 0)
         return -1;
-    if (want->logits &&
-        put(results, "logits", txe_array_zeros(TXE_F32, 3, logits, &out->logits)) < 0)
+    const bool all = out->predicted == NULL;
+    if (want->logits && put(results, "logits",
+                            txe_array_zeros(TXE_F32, all ? 3 : 2, all ? logits : chosen,
+                                            &out->logits)) < 0)
+        return -1;
+    if (want->pooling != NULL &&
+        (find_pooling(&out->pooling, want->pooling) < 0 ||
+         put(results, "embeddings",
+             txe_array_zeros(TXE_F32, 2, pooled, &out->embeddings)) < 0))
         return -1;
     if (want->scores &&
         put(results, "scores",
@@ -357,22 +410,34 @@ make_outputs(struct txe_outputs *out, PyObject *results, const struct wanted *wa
 static PyObject *
 encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"input_ids",      "inputs_embeds",
-                               "attention_mask", "attention_bias",
-                               "token_type_ids", "position_ids",
-                               "wanted",         "last_hidden",
-                               "hidden_states",  "attentions",
-                               "pooled",         "logits",
-                               "scores",         NULL};
+    static char *keywords[] = {"input_ids",
+                               "inputs_embeds",
+                               "attention_mask",
+                               "attention_bias",
+                               "token_type_ids",
+                               "position_ids",
+                               "wanted",
+                               "last_hidden",
+                               "hidden_states",
+                               "attentions",
+                               "pooled",
+                               "logits",
+                               "scores",
+                               "predicted",
+                               "pooling",
+                               "pooled_tokens",
+                               NULL};
     const struct txe_encoder *encoder = &((EncoderObject *)object)->encoder;
     const struct txe_config *config = &encoder->config;
     PyObject *ids = Py_None, *embeds = Py_None, *mask = Py_None, *bias = Py_None;
     PyObject *types = Py_None, *positions = Py_None, *wanted = Py_None;
+    PyObject *predicted = Py_None, *pooled = Py_None;
     struct wanted want = {.last_hidden = 1};
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "|$OOOOOOOpppppp:forward", keywords, &ids, &embeds, &mask,
+            args, kwargs, "|$OOOOOOOppppppOzO:forward", keywords, &ids, &embeds, &mask,
             &bias, &types, &positions, &wanted, &want.last_hidden, &want.hidden_states,
-            &want.attentions, &want.pooled, &want.logits, &want.scores))
+            &want.attentions, &want.pooled, &want.logits, &want.scores, &predicted,
+            &want.pooling, &pooled))
         return NULL;
     const char *missing = NULL;
     if (want.pooled && !config->pooler)
@@ -395,6 +460,9 @@ encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
         read_grid(&call.types, types, TXE_I64, "token_type_ids", &call.inputs) < 0 ||
         read_grid(&call.positions, positions, TXE_I64, "position_ids", &call.inputs) <
             0 ||
+        read_grid(&call.predicted, predicted, TXE_BOOL, "positions", &call.inputs) <
+            0 ||
+        read_grid(&call.pooled, pooled, TXE_BOOL, "pooled", &call.inputs) < 0 ||
         read_bias(&call, bias, config) < 0)
         goto fail;
     if (call.mask.data != NULL && call.bias.data != NULL) {
@@ -406,6 +474,8 @@ encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
     call.inputs.wanted = call.wanted.data;
     call.inputs.types = call.types.data;
     call.inputs.positions = call.positions.data;
+    out.predicted = call.predicted.data;
+    out.pooled_tokens = call.pooled.data;
     if ((results = PyDict_New()) == NULL ||
         make_outputs(&out, results, &want, &call.inputs, config) < 0)
         goto fail;
@@ -435,13 +505,16 @@ static PyMethodDef encoder_methods[] = {
          "forward($self, *, input_ids=None, inputs_embeds=None, attention_mask=None,\n"
          "        attention_bias=None, token_type_ids=None, position_ids=None,\n"
          "        wanted=None, last_hidden=True, hidden_states=False, attentions=False,\n"
-         "        pooled=False, logits=False, scores=False)\n--\n\n"
+         "        pooled=False, logits=False, scores=False, predicted=None,\n"
+         "        pooling=None, pooled_tokens=None)\n--\n\n"
          "Run the model; returns a dict of the float32 arrays asked for.\n\n"
          "input_ids, token_type_ids, position_ids int64 (B, S); inputs_embeds float32\n"
          "(B, S, E); attention_mask bool (B, S); attention_bias float32, broadcast to\n"
          "(B, H, S, S) and added to the scores.  Rows of padding are zero, but where\n"
-         "wanted, bool (B, S), is true.  The GIL is\n"
-         "released.  IndexError for an id outside its table, ValueError for a wrong shape\n"
+         "wanted, bool (B, S), is true.  With predicted, bool (B, S), logits are (n, V) of\n"
+         "the n positions where it is true.  pooling names how the last hidden states\n"
+         "become embeddings (B, C), of the tokens that pooled_tokens, bool (B, S), leaves.\n"
+         "The GIL is released.  IndexError for an id outside its table, ValueError for a wrong shape\n"
          "or too long a sequence.")},
     {NULL, NULL, 0, NULL},
 };

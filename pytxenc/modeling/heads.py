@@ -22,7 +22,7 @@ from ..outputs import (
 )
 from ..tensor import Kind, kind_of, to_numpy
 from .losses import IGNORED_LABEL, classification_loss, cross_entropy, next_token_loss, span_loss
-from .pretrained import PreTrainedModel, as_array, chosen_states, finish
+from .pretrained import PreTrainedModel, as_array, as_bools, chosen_states, finish
 
 
 class EncoderModel(PreTrainedModel):
@@ -84,6 +84,56 @@ class EncoderModel(PreTrainedModel):
             hidden_states=chosen_states(results.get("hidden_states"), hidden),
             attentions=results.get("attentions"),
         )
+
+    def embed(
+        self,
+        input_ids: Any,
+        attention_mask: Any = None,
+        token_type_ids: Any = None,
+        position_ids: Any = None,
+        *,
+        pooling: str = "mean",
+        normalize: bool = False,
+        pooled: Any = None,
+    ) -> NDArray[np.float32]:
+        """One vector a sequence, without hidden states of padding in memory.
+
+        Args:
+            input_ids: integers (batch, length).
+            attention_mask: (batch, length), nonzero at real tokens.
+            token_type_ids, position_ids: as for a call of the model.
+            pooling: which vector of the last hidden states of the real tokens: "cls" (the
+                first token's) or "last", for which the last layer computes that token alone;
+                "mean"; "max" (of each column); "mean_sqrt_len" (the sum, divided by the root
+                of the number of tokens); "weighted_mean" (weights 1, 2, ... from the first
+                real token).
+            normalize: divide each vector by its Euclidean length.
+            pooled: bool (batch, length): of the real tokens only those where it is true.
+
+        Returns:
+            float32 (batch, hidden); zeros for a sequence without a token to pool.
+
+        Raises:
+            ValueError: an unknown pooling, or a wrong shape.
+            TypeError: a pooling that is no name, or pooled that are not bools.
+            Others as for a call of the model.
+        """
+        if not isinstance(pooling, str):
+            raise TypeError(f"pooling must be a name such as 'mean', not {pooling!r}")
+        mask = as_array("attention_mask", attention_mask)
+        if mask is not None and mask.ndim != 2:
+            raise ValueError(
+                f"attention_mask has shape {mask.shape}; to pool it must be (batch, length)"
+            )
+        results, _ = self._run(
+            input_ids, mask, token_type_ids, position_ids, None,
+            last_hidden=False, pooling=pooling, pooled_tokens=as_bools("pooled", pooled),
+        )  # fmt: skip
+        embeddings: NDArray[np.float32] = results["embeddings"]
+        if normalize:
+            lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+            embeddings /= np.maximum(lengths, np.float32(1e-12))
+        return embeddings
 
 
 logger = logging.getLogger("pytxenc")
@@ -194,6 +244,37 @@ class MaskedLMModel(LabelledModel):
     _output = MaskedLMOutput
     _result = "logits"
     _labels_tokens = True
+
+    def logits_at(
+        self,
+        positions: Any,
+        input_ids: Any,
+        attention_mask: Any = None,
+        token_type_ids: Any = None,
+        position_ids: Any = None,
+    ) -> NDArray[np.float32]:
+        """The logits of some positions: nothing else of the head or the last layer is computed.
+
+        Args:
+            positions: bool (batch, length), such as input_ids == tokenizer.mask_token_id.
+            input_ids: integers (batch, length).
+            attention_mask, token_type_ids, position_ids: as for a call of the model.
+
+        Returns:
+            float32 (n, vocabulary), for the n positions that are true, in the order of the
+            batch's rows.
+
+        Raises:
+            TypeError: positions are not bools.
+            ValueError: positions of another shape than the batch.
+            Others as for a call of the model.
+        """
+        results, _ = self._run(
+            input_ids, attention_mask, token_type_ids, position_ids, None,
+            last_hidden=False, logits=True, predicted=as_bools("positions", positions),
+        )  # fmt: skip
+        logits: NDArray[np.float32] = results["logits"]
+        return logits
 
 
 class CausalLMModel(HeadModel):

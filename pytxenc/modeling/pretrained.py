@@ -227,7 +227,7 @@ class PreTrainedModel(Parameters, Saving):
         inputs_embeds: Any,
         wanted: NDArray[np.bool_] | None = None,
         kind: Kind | None = None,
-        **outputs: bool,
+        **outputs: Any,
     ) -> tuple[dict[str, Any], Kind]:
         """Call the C encoder; its results and the kind of tensor the caller uses.
 
@@ -371,6 +371,14 @@ def as_array(what: str, value: Any) -> NDArray[Any] | None:
             f"{what}: the rows have different lengths; pad them, for example with "
             "tokenizer(..., padding=True)"
         ) from None
+
+
+def as_bools(what: str, value: Any) -> NDArray[np.bool_] | None:
+    """The argument as an array of bools; TypeError for other numbers."""
+    array = as_array(what, value)
+    if array is not None and array.dtype != bool:
+        raise TypeError(f"{what} must hold bools (True where a token is meant), not {array.dtype}")
+    return array
 
 
 def _spread(array: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[Any] | None:

@@ -98,7 +98,7 @@ def test_outputs_and_losses(family, head, masked):
     labels = labels_for(family, head, rng, nlabels)
     got = compare(ours, theirs, {**batch, **labels})
     assert np.isfinite(got.loss)
-    as_tuple = ours(**batch, **labels, return_dict=False)
+    as_tuple = ours(**batch, **labels, output_hidden_states=True, return_dict=False)
     assert isinstance(as_tuple, tuple)
     np.testing.assert_array_equal(as_tuple[0], got.loss)
 
