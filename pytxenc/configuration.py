@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from .checkpoint import read_json
-from .hub import Source
+from .hub import HUB_KEYWORDS, PushToHubMixin, Source
 from .safetensors_file import write_text
 
 __all__ = [
@@ -66,7 +66,7 @@ def dtype_name(value: Any) -> Any:
     return str(getattr(value, "__name__", value)).rsplit(".", 1)[-1]
 
 
-class PreTrainedConfig:
+class PreTrainedConfig(PushToHubMixin):
     """Base of the configurations: fields common to all models, JSON form, files.
 
     Every argument is by keyword.  A field of a wrong type is a TypeError naming it, at
@@ -94,6 +94,7 @@ class PreTrainedConfig:
         "is_encoder_decoder": (_BOOL, False),
         "problem_type": ((str, type(None)), None),
     }
+    _pushed_as = "config"
     # Attributes that are not written to files.
     _private: ClassVar[frozenset[str]] = frozenset({"name_or_path", "_attn_implementation"})
 
@@ -216,18 +217,58 @@ class PreTrainedConfig:
         """Write to_json_string to a file."""
         write_text(json_file_path, self.to_json_string(use_diff))
 
-    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> None:
-        """Write config.json into a directory, which is made if need be."""
+    def save_pretrained(  # type: ignore[override]
+        self,
+        save_directory: str | os.PathLike[str],
+        push_to_hub: bool = False,
+        *,
+        repo_id: str | None = None,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | bool | None = None,
+    ) -> None:
+        """Write config.json into a directory, which is made if need be.
+
+        With `push_to_hub` it is then uploaded to the repository `repo_id`, by default named
+        as the directory; the arguments behind it are those of the method of that name.
+        """
         directory = Path(save_directory)
         if directory.is_file():
             raise NotADirectoryError(f"{directory} is a file; save_pretrained needs a directory")
         directory.mkdir(parents=True, exist_ok=True)
         self.to_json_file(directory / CONFIG_NAME)
+        if push_to_hub:
+            self._upload_saved(directory, [CONFIG_NAME], repo_id, commit_message, private, token)
 
     def update(self, config_dict: dict[str, Any]) -> None:
         """Assign every entry."""
         for name, value in config_dict.items():
             setattr(self, name, value)
+
+    def update_from_string(self, update_str: str) -> None:
+        """Assign fields written as "name=value,name=value".
+
+        A value is read as the kind that the field holds now.  ValueError for a name that is
+        no attribute, or for a value of another kind.
+        """
+        for assignment in update_str.split(","):
+            name, equals, text = (part.strip() for part in assignment.partition("="))
+            if not equals or not hasattr(self, name):
+                raise ValueError(f"{assignment!r} does not assign a field of {type(self).__name__}")
+            setattr(self, name, _parse_as(getattr(self, name), name, text))
+
+    def get_text_config(self, decoder: bool | None = None, encoder: bool | None = None) -> Any:
+        """This configuration: there are no parts but text."""
+        return self
+
+    @classmethod
+    def get_config_dict(
+        cls, pretrained_model_name_or_path: str | os.PathLike[str], **kwargs: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(content of config.json, keywords that are not for finding it)."""
+        options = {name: kwargs.pop(name) for name in list(kwargs) if name in HUB_KEYWORDS}
+        content, _ = cls._read(Source(pretrained_model_name_or_path, **options))
+        return content, kwargs
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
@@ -311,18 +352,21 @@ class PreTrainedConfig:
         A model_type of another class is a warning, as in the reference; with
         `known_types_only`, one that no class here is for is a ValueError.
         """
-        given = Path(source.name)
-        path = given if given.is_file() else source.find(CONFIG_NAME)
-        if path is None:
-            raise source.missing([CONFIG_NAME])
-        content = read_json(path)
+        content, path = cls._read(source)
         cls._check_model_type(content.get("model_type"), path, known_types_only)
-        content["_name_or_path"] = source.name
         try:
             config, unused = cls.from_dict(content, return_unused_kwargs=True, **kwargs)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{path}: {error}") from None
         return config, unused
+
+    @staticmethod
+    def _read(source: Source) -> tuple[dict[str, Any], Path]:
+        given = Path(source.name)
+        path = given if given.is_file() else source.find(CONFIG_NAME)
+        if path is None:
+            raise source.missing([CONFIG_NAME])
+        return {**read_json(path), "_name_or_path": source.name}, path
 
     @classmethod
     def _check_model_type(cls, stated: Any, path: Path, known_types_only: bool) -> None:
@@ -359,6 +403,26 @@ PretrainedConfig = PreTrainedConfig
 
 
 # JSON has no infinities; transformers writes them as {"__float__": "Infinity"}.
+def _parse_as(old: Any, name: str, text: str) -> Any:
+    """The text as a value of the kind of `old`."""
+    if isinstance(old, bool):
+        known = {"true": True, "1": True, "y": True, "yes": True, "on": True,
+                 "false": False, "0": False, "n": False, "no": False, "off": False}  # fmt: skip
+        if text.lower() not in known:
+            raise ValueError(f"{name}={text}: must be true or false")
+        return known[text.lower()]
+    if isinstance(old, int | float):
+        try:
+            return type(old)(text)
+        except ValueError:
+            raise ValueError(f"{name}={text}: must be of type {type(old).__name__}") from None
+    if isinstance(old, str):
+        return text
+    raise ValueError(
+        f"{name}={text}: only bools, numbers and strings are read from a string; {name} is {old!r}"
+    )
+
+
 def _encode_floats(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _encode_floats(item) for key, item in value.items()}

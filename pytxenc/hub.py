@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+# Keywords of every from_pretrained that say where files come from.
+HUB_KEYWORDS = (
+    "cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder",
+)  # fmt: skip
 
 
 class Source:
@@ -225,6 +232,79 @@ def upload(
             f"the hub's repository {repo_id} could not be written: {_summary(error)}"
         ) from error
     return commit.commit_url
+
+
+class PushToHubMixin:
+    """What save_pretrained writes into a directory and the hub can hold."""
+
+    _pushed_as: ClassVar[str]  # in the commit's message
+
+    def save_pretrained(self, save_directory: str) -> Any:
+        """Write all files into a directory."""
+        raise NotImplementedError
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        commit_message: str | None = None,
+        commit_description: str | None = None,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        create_pr: bool = False,
+        **save_options: Any,
+    ) -> str:
+        """Upload the files of `save_pretrained` to a repository on the hub, made if need be.
+
+        Args:
+            repo_id: "name" or "organisation/name".
+            commit_message, commit_description: of the commit.
+            private: of a repository that is new.
+            token: for the hub; by default the one that is logged in.
+            revision: branch to commit to.
+            create_pr: propose the commit instead of making it.
+            **save_options: arguments of save_pretrained.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            OSError: the hub refuses or does not answer.
+            TypeError: an option that save_pretrained does not have.
+        """
+        with tempfile.TemporaryDirectory() as directory:
+            self.save_pretrained(directory, **save_options)
+            return upload(
+                directory,
+                os.listdir(directory),
+                repo_id,
+                commit_message=commit_message or f"Upload {self._pushed_as}",
+                commit_description=commit_description,
+                private=private,
+                token=token,
+                revision=revision,
+                create_pr=create_pr,
+            )
+
+    def _upload_saved(
+        self,
+        directory: str | os.PathLike[str],
+        filenames: Iterable[str],
+        repo_id: str | None,
+        commit_message: str | None,
+        private: bool | None,
+        token: str | bool | None,
+    ) -> None:
+        """Upload what save_pretrained has written, by default to a repository of that name."""
+        upload(
+            directory,
+            [os.path.basename(name) for name in filenames],
+            repo_id or Path(directory).resolve().name,
+            commit_message=commit_message or f"Upload {self._pushed_as}",
+            private=private,
+            token=token,
+        )
 
 
 def _check_relative(name: str) -> PurePosixPath:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from hub_api import stand_in
 
 import pytxenc
 
@@ -33,8 +34,20 @@ CASES = {
     "activation later": lambda c: c(hidden_act="nope").hidden_act,
     "from a dict": lambda c: c.from_dict({"hidden_size": 64}, vocab_size=7).to_dict(),
     "return_dict": lambda c: (c().use_return_dict, c(return_dict=False).use_return_dict),
+    "from a string": lambda c: updated(
+        c(), "hidden_size=64,use_cache=false,hidden_act=relu,layer_norm_eps=1e-3"
+    ),
+    "a string with an unknown name": lambda c: updated(c(), "nothing=1"),
+    "a string with no number": lambda c: updated(c(), "hidden_size=many"),
+    "a string for a list": lambda c: updated(c(architectures=["x"]), "architectures=y"),
+    "text part": lambda c: c(hidden_size=8).get_text_config().to_dict(),
     "equality": lambda c: (c() == c(), c() == c(hidden_size=4)),
 }
+
+
+def updated(config, assignments):
+    config.update_from_string(assignments)
+    return config.to_dict()
 
 
 def outcome(cls, case):
@@ -74,6 +87,20 @@ def test_files_are_read_by_both(tmp_path, name):
             assert str(config.dtype).endswith("float16") and config.num_labels == 3
             assert config.id2label == {i: f"LABEL_{i}" for i in range(3)}
             assert unused == {"nothing": 1}
+
+
+def test_config_dict_and_upload(tmp_path, monkeypatch):
+    hub = stand_in(monkeypatch)
+    config = pytxenc.AlbertConfig(hidden_size=24)
+    config.save_pretrained(tmp_path, push_to_hub=True, token="t")
+    assert hub.calls[-1][2] == ["config.json"]
+    assert hub.calls[-1][3]["commit_message"] == "Upload config"
+    assert config.push_to_hub("mine", private=True) == "hub/me/mine/commit/1"
+    assert hub.calls[-2][2]["private"] is True
+    with pytest.raises(TypeError, match="variant"):
+        config.push_to_hub("mine", variant="fp16")
+    content, unused = pytxenc.AlbertConfig.get_config_dict(tmp_path, revision="main", nothing=1)
+    assert (content["hidden_size"], content["model_type"], unused) == (24, "albert", {"nothing": 1})
 
 
 def test_errors_name_the_field():

@@ -15,9 +15,9 @@ from ..configuration import (
     RobertaConfig,
     XLMRobertaConfig,
 )
-from ..hub import Source
+from ..hub import HUB_KEYWORDS, Source
 from . import albert, bert, roberta
-from .pretrained import HUB_KEYWORDS, PreTrainedModel
+from .pretrained import PreTrainedModel
 
 _FAMILIES: dict[type[PreTrainedConfig], tuple[Any, str]] = {
     AlbertConfig: (albert, "Albert"),

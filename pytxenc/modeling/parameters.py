@@ -118,6 +118,16 @@ class Parameters:
             if not (exclude_embeddings and name.endswith("_embeddings.weight"))
         )
 
+    def get_parameter(self, target: str) -> NDArray[np.float32]:
+        """A parameter by name; AttributeError for one that the model does not have."""
+        if target not in self._weights:
+            raise AttributeError(f"{type(self).__name__} has no parameter {target!r}")
+        return self._weights[target]
+
+    def get_memory_footprint(self, return_buffers: bool = True) -> int:
+        """Bytes of the parameters, tied ones counted once; there are no buffers."""
+        return sum(value.nbytes for value in self.parameters())
+
     def get_input_embeddings(self) -> Embedding:
         """The table of word vectors."""
         return Embedding(self._weights[self._word_table()])
@@ -190,6 +200,29 @@ class Parameters:
         if table.ndim != 2 or table.shape[1] != width or not len(table):
             raise ValueError(f"embeddings have shape {table.shape}; they must be (tokens, {width})")
         self._take_table(table, mean=True, fill_bias=False)
+
+    def set_output_embeddings(self, new_embeddings: Any) -> None:
+        """Take another vocabulary head: a Linear, a torch module, or an array of its weight.
+
+        Of the same shape as the one there is, with its bias or without a change of it; it is
+        then no longer tied to the table of words.  ValueError for another shape, or for a
+        model without such a head.
+        """
+        decoder = self._decoder()
+        if decoder is None:
+            raise ValueError(f"{type(self).__name__} has no output embeddings")
+        weight = np.array(to_numpy(getattr(new_embeddings, "weight", new_embeddings)), np.float32)
+        given = {decoder: weight}
+        bias = getattr(new_embeddings, "bias", None)
+        if bias is not None:
+            name = decoder.replace(".weight", ".bias")
+            given[name] = given[self._ties[name]] = np.array(to_numpy(bias), np.float32)
+        for name, value in given.items():
+            if value.shape != self._weights[name].shape:
+                raise ValueError(
+                    f"{name} has shape {value.shape}; it must be {self._weights[name].shape}"
+                )
+        self._replace({**self._weights, **given})
 
     def resize_token_embeddings(
         self,

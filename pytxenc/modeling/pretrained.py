@@ -13,7 +13,7 @@ from .. import _core
 from ..arguments import unknown_keyword
 from ..checkpoint import Checkpoint
 from ..configuration import PreTrainedConfig, dtype_name
-from ..hub import Source
+from ..hub import HUB_KEYWORDS, Source
 from ..outputs import ModelOutput
 from ..tensor import Kind, kind_of, like, to_numpy
 from .loading import Weights, fit_weights, initial_value
@@ -25,9 +25,6 @@ _WITHOUT_EFFECT = frozenset(
     {"low_cpu_mem_usage", "device_map", "weights_only", "disable_mmap", "_fast_init",
      "from_tf", "from_flax", "mirror", "offload_state_dict", "trust_remote_code",
      "resume_download"}
-)  # fmt: skip
-HUB_KEYWORDS = (
-    "cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder",
 )  # fmt: skip
 # Keywords of a call that are removed or belong to decoders, and why they are refused.
 _REFUSED = {
@@ -46,12 +43,14 @@ class PreTrainedModel(Parameters, Saving):
     parameters are replaced.  Calls compute without dropout whatever `training` says.
     """
 
+    main_input_name: ClassVar[str] = "input_ids"
     config_class: ClassVar[type[PreTrainedConfig]] = PreTrainedConfig
     base_model_prefix: ClassVar[str] = ""
     _family: ClassVar[str] = ""
     _head: ClassVar[str] = "none"
     _ties: ClassVar[dict[str, str]] = {}
 
+    _part_of: str | None = None
     training: bool
 
     def __init__(self, config: Any, add_pooling_layer: bool = True) -> None:
@@ -111,6 +110,10 @@ class PreTrainedModel(Parameters, Saving):
         self._weights = weights
 
     def _replace(self, weights: Weights) -> None:
+        if self._part_of is not None:
+            raise RuntimeError(
+                f"this {type(self).__name__} is a part of a {self._part_of}: change the whole"
+            )
         self._configure_core()
         self._set_weights(weights)
 
@@ -311,6 +314,49 @@ class PreTrainedModel(Parameters, Saving):
             ):
                 raise ValueError(f"pytxenc computes on the CPU only, in float32, not on {target!r}")
         return self
+
+    @property
+    def base_model(self) -> Any:
+        """The encoder without the head, sharing the weights; it can compute but not change them.
+
+        It is also found by its name in the weights: `model.bert`, `model.roberta`, ...
+        """
+        if self._head == "none":
+            return self
+        from .auto import AutoModel
+
+        cls = AutoModel._model_class(type(self.config))
+        prefix = self.base_model_prefix + "."
+        weights = {
+            name.removeprefix(prefix): value
+            for name, value in self._weights.items()
+            if name.startswith(prefix)
+        }
+        pooler = any(name.startswith("pooler.") for name in weights)
+        base = _rebuild(cls, self.config, pooler, weights, self.training)
+        base._part_of = type(self).__name__
+        return base
+
+    def __getattr__(self, name: str) -> Any:
+        if name == type(self).base_model_prefix and self._head != "none":
+            return self.base_model
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def can_generate(self) -> bool:
+        """False: encoders do not write text."""
+        return False
+
+    def cuda(self, device: Any = None) -> Any:
+        """ValueError: the model computes on the CPU only."""
+        return self.to("cuda")
+
+    def half(self) -> Any:
+        """ValueError: the model computes in float32."""
+        return self.to(dtype="float16")
+
+    def bfloat16(self) -> Any:
+        """ValueError: the model computes in float32."""
+        return self.to(dtype="bfloat16")
 
     def float(self) -> Any:
         """Returns the model, which is float32 already."""

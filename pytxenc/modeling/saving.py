@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import hub
 from ..checkpoint import weight_files
 from ..configuration import CONFIG_NAME
+from ..hub import PushToHubMixin
 from ..safetensors_file import save_file, write_text
 from ..tensor import to_numpy
 
@@ -85,17 +84,21 @@ def write_weights(
     return names
 
 
-class Saving:
+class Saving(PushToHubMixin):
     """The part of a model that writes it."""
 
     config: Any
     _ties: ClassVar[dict[str, str]]
 
+    @property
+    def _pushed_as(self) -> str:  # type: ignore[override]
+        return type(self).__name__
+
     def state_dict(self) -> dict[str, NDArray[np.float32]]:
         """Every parameter by name."""
         raise NotImplementedError
 
-    def save_pretrained(
+    def save_pretrained(  # type: ignore[override]
         self,
         save_directory: str | os.PathLike[str],
         is_main_process: bool = True,
@@ -143,44 +146,8 @@ class Saving:
         self.config.save_pretrained(directory)
         names = write_weights(directory, tensors, max_shard_size, variant)
         if push_to_hub:
-            hub.upload(
-                directory,
-                [CONFIG_NAME, *names],
-                repo_id or directory.resolve().name,
-                commit_message=commit_message or f"Upload {type(self).__name__}",
-                private=private,
-                token=token,
-            )
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        *,
-        commit_message: str | None = None,
-        commit_description: str | None = None,
-        private: bool | None = None,
-        token: str | bool | None = None,
-        revision: str | None = None,
-        create_pr: bool = False,
-        max_shard_size: int | str = "50GB",
-        variant: str | None = None,
-    ) -> str:
-        """Upload the files of `save_pretrained` to a repository on the hub, made if need be.
-
-        Returns the address of the commit.  OSError when the hub refuses or does not answer.
-        """
-        with tempfile.TemporaryDirectory() as directory:
-            self.save_pretrained(directory, max_shard_size=max_shard_size, variant=variant)
-            return hub.upload(
-                directory,
-                os.listdir(directory),
-                repo_id,
-                commit_message=commit_message or f"Upload {type(self).__name__}",
-                commit_description=commit_description,
-                private=private,
-                token=token,
-                revision=revision,
-                create_pr=create_pr,
+            self._upload_saved(
+                directory, [CONFIG_NAME, *names], repo_id, commit_message, private, token
             )
 
     def _distinct_weights(self) -> dict[str, NDArray[np.float32]]:

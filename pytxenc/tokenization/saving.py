@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .. import hub
+from ..hub import PushToHubMixin
 from ..safetensors_file import atomic_file
 from .added_tokens import AddedToken
 from .files import FileText, loaded, to_json
@@ -32,8 +31,10 @@ _SAVED_OPTIONS = {
 }
 
 
-class Saving(SpecialTokens):
+class Saving(SpecialTokens, PushToHubMixin):
     """The part of a tokenizer that writes it."""
+
+    _pushed_as = "tokenizer"
 
     vocab_files_names: ClassVar[dict[str, str]]
     model_input_names: list[str]
@@ -44,7 +45,7 @@ class Saving(SpecialTokens):
     _saved_config: dict[str, Any]
     _parts: dict[str, Any]
 
-    def save_pretrained(
+    def save_pretrained(  # type: ignore[override]
         self,
         save_directory: str | os.PathLike[str],
         legacy_format: bool | None = None,
@@ -72,44 +73,8 @@ class Saving(SpecialTokens):
         files = self._legacy_files() if legacy_format else self._files()
         paths = _write(directory, filename_prefix, files)
         if push_to_hub:
-            hub.upload(
-                directory,
-                [os.path.basename(path) for path in paths],
-                repo_id or directory.resolve().name,
-                commit_message=commit_message or "Upload tokenizer",
-                private=private,
-                token=token,
-            )
+            self._upload_saved(directory, paths, repo_id, commit_message, private, token)
         return paths
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        *,
-        commit_message: str | None = None,
-        commit_description: str | None = None,
-        private: bool | None = None,
-        token: str | bool | None = None,
-        revision: str | None = None,
-        create_pr: bool = False,
-    ) -> str:
-        """Upload the files of `save_pretrained` to a repository on the hub, made if need be.
-
-        Returns the address of the commit.  OSError when the hub refuses or does not answer.
-        """
-        with tempfile.TemporaryDirectory() as directory:
-            paths = self.save_pretrained(directory)
-            return hub.upload(
-                directory,
-                [os.path.basename(path) for path in paths],
-                repo_id,
-                commit_message=commit_message or "Upload tokenizer",
-                commit_description=commit_description,
-                private=private,
-                token=token,
-                revision=revision,
-                create_pr=create_pr,
-            )
 
     @property
     def _spec(self) -> dict[str, Any]:

@@ -172,3 +172,57 @@ def test_calls_while_parameters_change():
     assert not np.allclose(first, second)
     for result in results:
         assert np.array_equal(result, first) or np.array_equal(result, second)
+
+
+@pytest.mark.parametrize("head", ["Model", "ForMaskedLM", "ForSequenceClassification"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_base_model(family, head):
+    theirs, ours = make_pair(family, head)
+    expected, base = theirs.base_model, ours.base_model
+    assert type(base).__name__ == type(expected).__name__
+    assert list(base.state_dict()) == list(expected.state_dict())
+    batch = random_batch(np.random.default_rng(0))
+    with torch.no_grad():
+        states = expected(**{name: torch.as_tensor(value) for name, value in batch.items()})
+    assert_near(base(**batch).last_hidden_state, states.last_hidden_state, "states")
+    if head == "Model":
+        assert base is ours
+        return
+    named = getattr(ours, ours.base_model_prefix)
+    table = named.get_input_embeddings().weight
+    assert np.shares_memory(table, ours.get_input_embeddings().weight)
+    for change in (named.tie_weights, named.resize_token_embeddings):
+        with pytest.raises(RuntimeError, match=f"is a part of a {family}{head}: change the whole"):
+            change()
+    with pytest.raises(AttributeError, match="has no attribute 'bart'"):
+        ours.bart  # noqa: B018
+
+
+def test_set_output_embeddings():
+    theirs, ours = make_pair("Roberta", "ForMaskedLM")
+    linear = torch.nn.Linear(36, 101)
+    theirs.set_output_embeddings(linear)
+    ours.set_output_embeddings(linear)
+    batch = random_batch(np.random.default_rng(0))
+    with torch.no_grad():
+        expected = theirs(**{name: torch.as_tensor(value) for name, value in batch.items()}).logits
+    assert_near(ours(**batch).logits, expected, "logits")
+    assert ours.get_output_embeddings().weight is not ours.get_input_embeddings().weight
+    with pytest.raises(ValueError, match=r"has shape \(5, 36\); it must be \(101, 36\)"):
+        ours.set_output_embeddings(torch.nn.Linear(36, 5))
+    with pytest.raises(ValueError, match="BertModel has no output embeddings"):
+        make_pair("Bert", "Model")[1].set_output_embeddings(linear)
+
+
+def test_small_questions():
+    theirs, ours = make_pair("Albert", "ForMaskedLM")
+    assert ours.get_memory_footprint(return_buffers=False) == theirs.get_memory_footprint(False)
+    assert ours.main_input_name == theirs.main_input_name
+    assert ours.can_generate() == theirs.can_generate()
+    name = "albert.embeddings.word_embeddings.weight"
+    np.testing.assert_array_equal(ours.get_parameter(name), theirs.get_parameter(name).detach())
+    with pytest.raises(AttributeError, match="no parameter 'nothing'"):
+        ours.get_parameter("nothing")
+    for refused in (ours.cuda, ours.half, ours.bfloat16):
+        with pytest.raises(ValueError, match="on the CPU only, in float32"):
+            refused()
