@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .compat import uninstall_as_transformers as uninstall_as_transformers
     from .configuration import AlbertConfig as AlbertConfig
     from .configuration import BertConfig as BertConfig
+    from .configuration import DistilBertConfig as DistilBertConfig
+    from .configuration import ElectraConfig as ElectraConfig
     from .configuration import PreTrainedConfig as PreTrainedConfig
     from .configuration import PretrainedConfig as PretrainedConfig
     from .configuration import RobertaConfig as RobertaConfig
@@ -53,6 +55,22 @@ if TYPE_CHECKING:
     from .modeling import BertLMHeadModel as BertLMHeadModel
     from .modeling import BertModel as BertModel
     from .modeling import BertPreTrainedModel as BertPreTrainedModel
+    from .modeling import DistilBertForMaskedLM as DistilBertForMaskedLM
+    from .modeling import DistilBertForMultipleChoice as DistilBertForMultipleChoice
+    from .modeling import DistilBertForQuestionAnswering as DistilBertForQuestionAnswering
+    from .modeling import DistilBertForSequenceClassification as DistilBertForSequenceClassification
+    from .modeling import DistilBertForTokenClassification as DistilBertForTokenClassification
+    from .modeling import DistilBertModel as DistilBertModel
+    from .modeling import DistilBertPreTrainedModel as DistilBertPreTrainedModel
+    from .modeling import ElectraForCausalLM as ElectraForCausalLM
+    from .modeling import ElectraForMaskedLM as ElectraForMaskedLM
+    from .modeling import ElectraForMultipleChoice as ElectraForMultipleChoice
+    from .modeling import ElectraForPreTraining as ElectraForPreTraining
+    from .modeling import ElectraForQuestionAnswering as ElectraForQuestionAnswering
+    from .modeling import ElectraForSequenceClassification as ElectraForSequenceClassification
+    from .modeling import ElectraForTokenClassification as ElectraForTokenClassification
+    from .modeling import ElectraModel as ElectraModel
+    from .modeling import ElectraPreTrainedModel as ElectraPreTrainedModel
     from .modeling import PreTrainedModel as PreTrainedModel
     from .modeling import RobertaForCausalLM as RobertaForCausalLM
     from .modeling import RobertaForMaskedLM as RobertaForMaskedLM
@@ -72,12 +90,16 @@ if TYPE_CHECKING:
     from .modeling import XLMRobertaPreTrainedModel as XLMRobertaPreTrainedModel
     from .outputs import AlbertForPreTrainingOutput as AlbertForPreTrainingOutput
     from .outputs import BaseModelOutput as BaseModelOutput
+    from .outputs import (
+        BaseModelOutputWithPastAndCrossAttentions as BaseModelOutputWithPastAndCrossAttentions,
+    )
     from .outputs import BaseModelOutputWithPooling as BaseModelOutputWithPooling
     from .outputs import (
         BaseModelOutputWithPoolingAndCrossAttentions as BaseModelOutputWithPoolingAndCrossAttentions,  # noqa: E501
     )
     from .outputs import BertForPreTrainingOutput as BertForPreTrainingOutput
     from .outputs import CausalLMOutputWithCrossAttentions as CausalLMOutputWithCrossAttentions
+    from .outputs import ElectraForPreTrainingOutput as ElectraForPreTrainingOutput
     from .outputs import MaskedLMOutput as MaskedLMOutput
     from .outputs import ModelOutput as ModelOutput
     from .outputs import MultipleChoiceModelOutput as MultipleChoiceModelOutput
@@ -119,6 +141,8 @@ _EXPORTS = {
     "configuration": (
         "AlbertConfig",
         "BertConfig",
+        "DistilBertConfig",
+        "ElectraConfig",
         "PreTrainedConfig",
         "PretrainedConfig",
         "RobertaConfig",
@@ -157,6 +181,22 @@ _EXPORTS = {
         "BertLMHeadModel",
         "BertModel",
         "BertPreTrainedModel",
+        "DistilBertForMaskedLM",
+        "DistilBertForMultipleChoice",
+        "DistilBertForQuestionAnswering",
+        "DistilBertForSequenceClassification",
+        "DistilBertForTokenClassification",
+        "DistilBertModel",
+        "DistilBertPreTrainedModel",
+        "ElectraForCausalLM",
+        "ElectraForMaskedLM",
+        "ElectraForMultipleChoice",
+        "ElectraForPreTraining",
+        "ElectraForQuestionAnswering",
+        "ElectraForSequenceClassification",
+        "ElectraForTokenClassification",
+        "ElectraModel",
+        "ElectraPreTrainedModel",
         "PreTrainedModel",
         "RobertaForCausalLM",
         "RobertaForMaskedLM",
@@ -178,10 +218,12 @@ _EXPORTS = {
     "outputs": (
         "AlbertForPreTrainingOutput",
         "BaseModelOutput",
+        "BaseModelOutputWithPastAndCrossAttentions",
         "BaseModelOutputWithPooling",
         "BaseModelOutputWithPoolingAndCrossAttentions",
         "BertForPreTrainingOutput",
         "CausalLMOutputWithCrossAttentions",
+        "ElectraForPreTrainingOutput",
         "MaskedLMOutput",
         "ModelOutput",
         "MultipleChoiceModelOutput",

@@ -23,6 +23,8 @@ from .safetensors_file import write_text
 __all__ = [
     "AlbertConfig",
     "BertConfig",
+    "DistilBertConfig",
+    "ElectraConfig",
     "PreTrainedConfig",
     "PretrainedConfig",
     "RobertaConfig",
@@ -75,6 +77,8 @@ class PreTrainedConfig(PushToHubMixin):
     """
 
     model_type: ClassVar[str] = ""
+    # Names that mean a field of another name.
+    attribute_map: ClassVar[dict[str, str]] = {}
     architectures: list[str] | None
     output_hidden_states: bool
     output_attentions: bool
@@ -151,6 +155,7 @@ class PreTrainedConfig(PushToHubMixin):
 
     def __setattr__(self, name: str, value: Any) -> None:
         name = _ALIASES.get(name, name)
+        name = self.attribute_map.get(name, name)
         if name == "dtype":
             value = dtype_name(value)
         field = self._fields.get(name)
@@ -163,6 +168,11 @@ class PreTrainedConfig(PushToHubMixin):
                 f"({type(value).__name__})"
             )
         super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in type(self).attribute_map:
+            return getattr(self, self.attribute_map[name])
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     @property
     def num_labels(self) -> int:
@@ -278,7 +288,7 @@ class PreTrainedConfig(PushToHubMixin):
         """
         return_unused = kwargs.pop("return_unused_kwargs", False)
         content = _decode_floats(dict(config_dict))
-        known = set(cls._fields) | set(content) | set(_ALIASES)
+        known = set(cls._fields) | set(content) | set(_ALIASES) | set(cls.attribute_map)
         known |= {"num_labels", "id2label", "label2id"}
         unused = {name: value for name, value in kwargs.items() if name not in known}
         overrides = {_ALIASES.get(k, k): v for k, v in kwargs.items() if k not in unused}
@@ -470,6 +480,10 @@ def _encoder_fields(**defaults: Any) -> dict[str, tuple[tuple[type, ...], Any]]:
         "add_cross_attention": _BOOL,
         "classifier_dropout": (int, float, type(None)),
         "classifier_dropout_prob": _REAL,
+        "summary_type": _STR,
+        "summary_use_proj": _BOOL,
+        "summary_activation": _STR,
+        "summary_last_dropout": _REAL,
     }
     shared = {
         "num_hidden_layers": 12,
@@ -551,4 +565,60 @@ class AlbertConfig(PreTrainedConfig):
         pad_token_id=0,
         bos_token_id=2,
         eos_token_id=3,
+    )
+
+
+class DistilBertConfig(PreTrainedConfig):
+    """Configuration of DistilBERT (arXiv 1910.01108); the defaults are distilbert-base's.
+
+    `hidden_size`, `num_hidden_layers` and `num_attention_heads` are other names of dim,
+    n_layers and n_heads.
+    """
+
+    model_type = "distilbert"
+    attribute_map: ClassVar[dict[str, str]] = {
+        "hidden_size": "dim",
+        "num_attention_heads": "n_heads",
+        "num_hidden_layers": "n_layers",
+    }
+    _fields: ClassVar[dict[str, tuple[tuple[type, ...], Any]]] = {
+        **PreTrainedConfig._fields,
+        "vocab_size": (_INT, 30522),
+        "max_position_embeddings": (_INT, 512),
+        "sinusoidal_pos_embds": (_BOOL, False),
+        "n_layers": (_INT, 6),
+        "n_heads": (_INT, 12),
+        "dim": (_INT, 768),
+        "hidden_dim": (_INT, 3072),
+        "dropout": (_REAL, 0.1),
+        "attention_dropout": (_REAL, 0.1),
+        "activation": (_STR, "gelu"),
+        "initializer_range": (_REAL, 0.02),
+        "qa_dropout": (_REAL, 0.1),
+        "seq_classif_dropout": (_REAL, 0.2),
+        "pad_token_id": (_OPTIONAL_INT, 0),
+        "bos_token_id": (_OPTIONAL_INT, None),
+        "eos_token_id": ((int, list, type(None)), None),
+        "tie_word_embeddings": (_BOOL, True),
+    }
+
+
+class ElectraConfig(PreTrainedConfig):
+    """Configuration of ELECTRA (arXiv 2003.10555); the defaults are electra-small's.
+
+    The summary_* fields say what a multiple choice is scored by.
+    """
+
+    model_type = "electra"
+    _fields = _encoder_fields(
+        **{**_BASE_SIZES, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024},
+        vocab_size=30522,
+        embedding_size=128,
+        summary_type="first",
+        summary_use_proj=True,
+        summary_activation="gelu",
+        summary_last_dropout=0.1,
+        pad_token_id=0,
+        bos_token_id=None,
+        eos_token_id=None,
     )

@@ -15,10 +15,12 @@ from typing import Any
 __all__ = [
     "AlbertForPreTrainingOutput",
     "BaseModelOutput",
+    "BaseModelOutputWithPastAndCrossAttentions",
     "BaseModelOutputWithPooling",
     "BaseModelOutputWithPoolingAndCrossAttentions",
     "BertForPreTrainingOutput",
     "CausalLMOutputWithCrossAttentions",
+    "ElectraForPreTrainingOutput",
     "MaskedLMOutput",
     "ModelOutput",
     "MultipleChoiceModelOutput",
@@ -94,6 +96,16 @@ class BaseModelOutput(ModelOutput):
     last_hidden_state: Any = None
     hidden_states: tuple[Any, ...] | None = None
     attentions: tuple[Any, ...] | None = None
+
+
+class BaseModelOutputWithPastAndCrossAttentions(ModelOutput):
+    """As BaseModelOutput; the decoder's fields are always None here."""
+
+    last_hidden_state: Any = None
+    past_key_values: Any = None
+    hidden_states: tuple[Any, ...] | None = None
+    attentions: tuple[Any, ...] | None = None
+    cross_attentions: tuple[Any, ...] | None = None
 
 
 class BaseModelOutputWithPooling(ModelOutput):
@@ -215,5 +227,21 @@ class AlbertForPreTrainingOutput(ModelOutput):
     loss: Any = None
     prediction_logits: Any = None
     sop_logits: Any = None
+    hidden_states: tuple[Any, ...] | None = None
+    attentions: tuple[Any, ...] | None = None
+
+
+class ElectraForPreTrainingOutput(ModelOutput):
+    """Pretraining of ELECTRA's discriminator.
+
+    Attributes:
+        loss: mean binary cross-entropy in nats over the tokens attended to; only with labels.
+        logits: float32 (batch, length), positive where a token is taken for a replaced one;
+            zero at padding.
+        hidden_states, attentions: as in BaseModelOutput.
+    """
+
+    loss: Any = None
+    logits: Any = None
     hidden_states: tuple[Any, ...] | None = None
     attentions: tuple[Any, ...] | None = None

@@ -7,7 +7,10 @@ from hub_api import stand_in
 
 import pytxenc
 
-CLASSES = ["RobertaConfig", "XLMRobertaConfig", "AlbertConfig", "BertConfig"]
+CLASSES = [
+    "RobertaConfig", "XLMRobertaConfig", "AlbertConfig", "BertConfig", "DistilBertConfig",
+    "ElectraConfig",
+]  # fmt: skip
 # What differs by design: where the file came from, the release that wrote it.
 APART = {"_name_or_path", "transformers_version"}
 
@@ -16,12 +19,12 @@ CASES = {
     "what is saved": lambda c: c().to_diff_dict(),
     "json": lambda c: c(num_labels=3, extra=[1], top=float("inf")).to_json_string(),
     "positional": lambda c: c(1),
-    "text for a number": lambda c: c(hidden_size="16"),
+    "text for a number": lambda c: c(vocab_size="16"),
     "float for an integer": lambda c: c(vocab_size=3.5),
     "bool for an integer": lambda c: c(vocab_size=True),
     "none": lambda c: c(hidden_dropout_prob=None),
     "integer for a float": lambda c: c(hidden_dropout_prob=0).hidden_dropout_prob,
-    "assignment is checked": lambda c: setattr(c(), "hidden_size", "16"),
+    "assignment is checked": lambda c: setattr(c(), "vocab_size", "16"),
     "unknown keyword": lambda c: c(extra=1).extra,
     "unknown attribute": lambda c: c().extra,
     "labels by number": lambda c: (c(num_labels=3).id2label, c(num_labels=3).label2id),
@@ -41,6 +44,8 @@ CASES = {
     "a string with no number": lambda c: updated(c(), "hidden_size=many"),
     "a string for a list": lambda c: updated(c(architectures=["x"]), "architectures=y"),
     "text part": lambda c: c(hidden_size=8).get_text_config().to_dict(),
+    "by either name": lambda c: c(dim=24, n_layers=3).to_dict(),
+    "read by either name": lambda c: (c(dim=24).hidden_size, c(num_hidden_layers=3).n_layers),
     "equality": lambda c: (c() == c(), c() == c(hidden_size=4)),
 }
 
@@ -106,6 +111,8 @@ def test_config_dict_and_upload(tmp_path, monkeypatch):
 def test_errors_name_the_field():
     with pytest.raises(TypeError, match=r"BertConfig\.hidden_size must be int, not '16'"):
         pytxenc.BertConfig(hidden_size="16")
+    with pytest.raises(TypeError, match=r"DistilBertConfig\.dim must be int, not '16'"):
+        pytxenc.DistilBertConfig(hidden_size="16")
     with pytest.raises(ValueError, match="problem_type is 'foo'"):
         pytxenc.BertConfig(problem_type="foo")
 

@@ -30,6 +30,9 @@ check_inputs(const struct txe_inputs *in, const struct txe_config *config,
     if (in->ids != NULL && check_range("input_ids", in->ids, config->vocab_size,
                                        "vocab_size", in, err) != TXE_OK)
         return err->status;
+    if (in->types != NULL && config->type_vocab_size == 0)
+        return txe_fail(err, TXE_EVALUE,
+                        "this model has no token types: leave token_type_ids out");
     if (in->types != NULL &&
         check_range("token_type_ids", in->types, config->type_vocab_size,
                     "type_vocab_size", in, err) != TXE_OK)

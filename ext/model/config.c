@@ -3,6 +3,24 @@
 
 #include <limits.h>
 
+#include "base/common.h"
+
+const struct txe_traits txe_traits_of[TXE_NFAMILIES] = {
+    [TXE_BERT] = {.types = true, .pooler = true},
+    [TXE_ROBERTA] = {.types = true, .pooler = true, .gelu_head = true},
+    [TXE_ALBERT] = {.types = true, .factorised = true, .shared = true, .pooler = true},
+    [TXE_DISTILBERT] = {.types = false},
+    [TXE_ELECTRA] = {.types = true, .factorised = true, .gelu_head = true},
+};
+
+/* Heads that only some families have: a bit for each family. */
+#define BIT(family) (1u << (family))
+static const unsigned head_families[TXE_NHEADS] = {
+    [TXE_HEAD_PRETRAINING] = BIT(TXE_BERT) | BIT(TXE_ALBERT),
+    [TXE_HEAD_NEXT_SENTENCE] = BIT(TXE_BERT),
+    [TXE_HEAD_REPLACED] = BIT(TXE_ELECTRA),
+};
+
 static txe_status
 check_size(const char *name, size_t value, size_t least, struct txe_error *err)
 {
@@ -30,22 +48,46 @@ txe_config_classifies_sequences(const struct txe_config *config)
 bool
 txe_config_classifies_tokens(const struct txe_config *config)
 {
-    return config->head == TXE_HEAD_TOKENS || config->head == TXE_HEAD_ANSWER;
+    return config->head == TXE_HEAD_TOKENS || config->head == TXE_HEAD_ANSWER ||
+           config->head == TXE_HEAD_REPLACED;
 }
 
-/* What the head says of the pooler and the number of labels. */
+bool
+txe_config_projects(const struct txe_config *config)
+{
+    return config->family == TXE_ALBERT ||
+           config->embedding_size != config->hidden_size;
+}
+
+/* The activation of the pooler, or of the layer that stands before the classifier. */
+static void
+settle_pooler_act(struct txe_config *config)
+{
+    if (config->family == TXE_DISTILBERT)
+        config->pooler_act = TXE_ACT_RELU;
+    else if (config->family != TXE_ELECTRA)
+        config->pooler_act = TXE_ACT_TANH;
+    else if (config->head == TXE_HEAD_REPLACED)
+        config->pooler_act = config->act;
+    else if (config->head != TXE_HEAD_CHOICE)
+        config->pooler_act = TXE_ACT_GELU;
+}
+
+/* What the family and the head say of the pooler and the number of labels. */
 static txe_status
 settle_head(struct txe_config *config, struct txe_error *err)
 {
     const bool sequences = txe_config_classifies_sequences(config);
-    if (config->family != TXE_BERT && config->head == TXE_HEAD_NEXT_SENTENCE)
-        return txe_fail(err, TXE_EVALUE, "only BERT predicts the next sentence");
-    if (config->family == TXE_ROBERTA && config->head == TXE_HEAD_PRETRAINING)
-        return txe_fail(err, TXE_EVALUE, "RoBERTa is pretrained by masked_lm alone");
+    const unsigned families = head_families[config->head];
+    if (families != 0 && !(families & BIT(config->family)))
+        return txe_fail(err, TXE_EVALUE, "the model's family has no such head");
     if (config->head != TXE_HEAD_NONE) /* RoBERTa's classifier has a layer of its own */
         config->pooler = sequences && (config->family != TXE_ROBERTA ||
                                        config->head != TXE_HEAD_SEQUENCE);
-    if (config->head == TXE_HEAD_CHOICE)
+    if (!txe_traits_of[config->family].pooler)
+        config->pooler = false;
+    settle_pooler_act(config);
+    if (config->head == TXE_HEAD_CHOICE || config->head == TXE_HEAD_REPLACED)
         config->num_labels = 1;
     else if (config->family == TXE_BERT && sequences &&
              config->head != TXE_HEAD_SEQUENCE)
@@ -60,8 +102,12 @@ settle_head(struct txe_config *config, struct txe_error *err)
 txe_status
 txe_config_check(struct txe_config *config, struct txe_error *err)
 {
-    if (config->family != TXE_ALBERT) {
+    const struct txe_traits *traits = &txe_traits_of[config->family];
+    if (!traits->types)
+        config->type_vocab_size = 0;
+    if (!traits->factorised)
         config->embedding_size = config->hidden_size;
+    if (!traits->shared) {
         config->num_groups = config->num_layers;
         config->inner_group_num = 1;
     }
@@ -73,14 +119,14 @@ txe_config_check(struct txe_config *config, struct txe_error *err)
         {"hidden_size", config->hidden_size, 1},
         {"embedding_size", config->embedding_size, 1},
         {"num_hidden_layers", config->num_layers, 0},
-        {"num_hidden_groups", config->num_groups, config->family == TXE_ALBERT},
+        {"num_hidden_groups", config->num_groups, traits->shared},
         {"inner_group_num", config->inner_group_num, 1},
         {"num_attention_heads", config->num_heads, 1},
         {"intermediate_size", config->intermediate_size, 1},
         {"max_position_embeddings", config->max_positions, 1},
-        {"type_vocab_size", config->type_vocab_size, 1},
+        {"type_vocab_size", config->type_vocab_size, traits->types},
     };
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+    for (size_t i = 0; i < TXE_LEN(sizes); i++)
         if (check_size(sizes[i].name, sizes[i].value, sizes[i].least, err) != TXE_OK)
             return err->status;
     TXE_TRY(settle_head(config, err));
@@ -106,8 +152,7 @@ txe_config_check(struct txe_config *config, struct txe_error *err)
                         "(max_position_embeddings - 2)",
                         (long long)config->pad_token_id,
                         (long long)config->max_positions - 2);
-    if (config->family == TXE_ALBERT && config->num_layers != 0 &&
-        config->num_groups > config->num_layers)
+    if (config->num_layers != 0 && config->num_groups > config->num_layers)
         return txe_fail(
             err, TXE_EVALUE,
             "num_hidden_groups (%zu) must not exceed num_hidden_layers (%zu)",
@@ -130,7 +175,7 @@ txe_config_nlayers(const struct txe_config *config)
 size_t
 txe_config_layer_of(const struct txe_config *config, size_t application)
 {
-    if (config->family != TXE_ALBERT)
+    if (!txe_traits_of[config->family].shared)
         return application;
     size_t layer = application / config->inner_group_num;
     double per_group = (double)config->num_layers / (double)config->num_groups;

@@ -146,11 +146,13 @@ embed_block(void *context, size_t index, size_t worker)
         const size_t row = pass->plan.rows[t];
         const float *word =
             in->ids != NULL ? w->word + (size_t)in->ids[row] * E : in->embeds + row * E;
-        const float *type =
-            w->type + (in->types != NULL ? (size_t)in->types[row] : 0) * E;
-        pass->encoder->kernels->add(pass->y + t * E, word, type,
-                                    w->position + (size_t)pass->plan.positions[t] * E,
-                                    E);
+        const float *position = w->position + (size_t)pass->plan.positions[t] * E;
+        const float *type = w->type;
+        if (type != NULL && in->types != NULL)
+            type += (size_t)in->types[row] * E;
+        pass->encoder->kernels->add(pass->y + t * E, word,
+                                    type != NULL ? type : position,
+                                    type != NULL ? position : NULL, E);
     }
 }
 
@@ -162,7 +164,7 @@ run_embeddings(const struct pass *pass)
     const size_t T = pass->plan.T, E = config->embedding_size, C = config->hidden_size;
     txe_parallel_for((T + BLOCK_ROWS - 1) / BLOCK_ROWS, pass->nworkers, embed_block,
                      (void *)pass);
-    if (config->family != TXE_ALBERT) {
+    if (!txe_config_projects(config)) {
         layernorm(pass, pass->x, pass->y, NULL, NULL, &w->norm, T, E);
         return;
     }
@@ -208,11 +210,22 @@ run_layer(const struct pass *pass, const struct txe_layer_weights *w, float *pro
     layernorm(pass, pass->x, pass->y, w->down.bias, pass->x, &w->output_norm, T, C);
 }
 
+/* out = act(x w^T + b), rows [n, C], with the pooler's weights: those of the pooler or
+ * of the layer that stands before the classifier. */
+static void
+run_pooler_layer(const struct pass *pass, float *out, const float *x, size_t n)
+{
+    const struct txe_config *config = &pass->encoder->config;
+    const struct txe_weights *w = &pass->encoder->weights;
+    const size_t C = config->hidden_size;
+    txe_linear(out, C, x, C, w->pooler.weight, n, C, C);
+    bias_act(pass, out, w->pooler.bias, n, C, C, config->pooler_act, &w->pooler_act);
+}
+
 /* pooled: [B, C]; y serves meanwhile. */
 static void
 run_pooler(const struct pass *pass, float *pooled)
 {
-    const struct txe_linear_weights *w = &pass->encoder->weights.pooler;
     const struct txe_plan *plan = &pass->plan;
     const size_t B = plan->B, C = pass->encoder->config.hidden_size;
     for (size_t b = 0; b < B; b++) {
@@ -221,8 +234,7 @@ run_pooler(const struct pass *pass, float *pooled)
             result++;
         memcpy(pass->y + b * C, pass->x + result * C, C * sizeof *pass->y);
     }
-    txe_linear(pooled, C, pass->y, C, w->weight, B, C, C);
-    bias_act(pass, pooled, w->bias, B, C, C, TXE_ACT_TANH, NULL);
+    run_pooler_layer(pass, pooled, pass->y, B);
 }
 
 /* out = x w^T + b for rows x [T, nin] of all results, each put where its token stands
@@ -259,7 +271,8 @@ run_masked_lm(const struct pass *pass, float *chunk)
     }
     txe_linear(pass->y, E, x, C, w->dense.weight, n, E, C);
     bias_act(pass, pass->y, w->dense.bias, n, E, E,
-             config->family == TXE_ROBERTA ? TXE_ACT_GELU : config->act, &w->act);
+             txe_traits_of[config->family].gelu_head ? TXE_ACT_GELU : config->act,
+             &w->act);
     layernorm(pass, pass->y, pass->y, NULL, NULL, &w->norm, n, E);
     if (outputs->predicted == NULL) {
         project(pass, outputs->logits, pass->y, E, &w->decoder, V, chunk);
@@ -277,7 +290,10 @@ run_classifier(const struct pass *pass, float *chunk)
     const size_t B = pass->plan.B, C = config->hidden_size, K = config->num_labels;
     float *scores = pass->outputs->scores;
     if (txe_config_classifies_tokens(config)) {
-        project(pass, scores, pass->x, C, w, K, chunk);
+        const bool replaced = config->head == TXE_HEAD_REPLACED;
+        if (replaced)
+            run_pooler_layer(pass, pass->y, pass->x, pass->plan.T);
+        project(pass, scores, replaced ? pass->y : pass->x, C, w, K, chunk);
         return;
     }
     run_pooler(pass, pass->qkv);

@@ -36,12 +36,15 @@ struct txe_outputs {
 
 /* Runs the model.  Work is split over the thread pool.
  * Formulas (all post-LayerNorm; Devlin et al. 1810.04805, Liu et al. 1907.11692, Lan et
- * al. 1909.11942):
- *   x = LN(word[id] + type[t] + position[p]),  ALBERT then x = x P^T + b;
+ * al. 1909.11942, Sanh et al. 1910.01108, Clark et al. 2003.10555):
+ *   x = LN(word[id] + type[t] + position[p]),  DistilBERT without type[t];
+ *   then x = x P^T + b in ALBERT, and in ELECTRA where its E and C differ;
  *   each layer: a = softmax(q k^T / sqrt D + mask) v, per head;
  *               x = LN(x + a O^T + b);  x = LN(x + act(x U^T + b) D^T + b);
- *   pooled = tanh(x[0] W^T + b);  logits = LN(act(x W^T + b)) decoder^T + b;
- *   scores = pooled W^T + b, or x W^T + b of every token.
+ *   pooled = act(x[0] W^T + b), tanh but in DistilBERT (relu) and ELECTRA (gelu or as
+ *   the configuration says);  logits = LN(act(x W^T + b)) decoder^T + b;
+ *   scores = pooled W^T + b, or x W^T + b of every token, before which ELECTRA's
+ *   detection of replaced tokens has x = act(x W^T + b).
  * Errors: those of txe_plan_make, and TXE_ENOMEM.  Outputs are unspecified then. */
 txe_status txe_encoder_forward(const struct txe_encoder *encoder,
                                const struct txe_inputs *inputs,

@@ -1,7 +1,7 @@
 /* The parameters of a model: their names, shapes and where the forward pass finds them.
  *
- * The three families are tables over one set of structs: weights.c holds, for each
- * family, the state-dict name of every pointer below. */
+ * The families are tables over one set of structs: weights.c holds, for each family,
+ * the state-dict name of every pointer below. */
 #ifndef TXE_MODEL_WEIGHTS_H
 #define TXE_MODEL_WEIGHTS_H
 
@@ -36,16 +36,18 @@ struct txe_masked_lm_weights {
     struct txe_act_weights act;
     struct txe_norm_weights norm;      /* [E] */
     struct txe_linear_weights decoder; /* [V, E] */
-    const float *bias; /* [V]; in the state dict only: decoder.bias is what is added */
+    const float *bias; /* [V]; in BERT's, RoBERTa's and ALBERT's state dicts only:
+                          decoder.bias is what is added */
 };
 
 struct txe_weights {
     const float *word;                    /* [V, E] */
     const float *position;                /* [max_positions, E] */
-    const float *type;                    /* [type_vocab_size, E] */
+    const float *type;                    /* [type_vocab_size, E]; or NULL */
     struct txe_norm_weights norm;         /* [E] */
-    struct txe_linear_weights projection; /* [C, E]; ALBERT only */
-    struct txe_linear_weights pooler;     /* [C, C]; a RoBERTa classifier's own too */
+    struct txe_linear_weights projection; /* [C, E]; see txe_config_projects */
+    struct txe_linear_weights pooler; /* [C, C]; or a classifier's own first layer */
+    struct txe_act_weights pooler_act;
     struct txe_masked_lm_weights masked_lm;
     struct txe_linear_weights classifier; /* [K, C] */
     struct txe_layer_weights *layers;     /* [txe_config_nlayers] */

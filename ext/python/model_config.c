@@ -6,8 +6,11 @@
 #include "base/common.h"
 #include "python/convert.h"
 
-static const char *const family_names[TXE_NFAMILIES] = {
-    [TXE_BERT] = "bert", [TXE_ROBERTA] = "roberta", [TXE_ALBERT] = "albert"};
+static const char *const family_names[TXE_NFAMILIES] = {[TXE_BERT] = "bert",
+                                                        [TXE_ROBERTA] = "roberta",
+                                                        [TXE_ALBERT] = "albert",
+                                                        [TXE_DISTILBERT] = "distilbert",
+                                                        [TXE_ELECTRA] = "electra"};
 static const char *const head_names[TXE_NHEADS] = {
     [TXE_HEAD_NONE] = "none",
     [TXE_HEAD_MASKED_LM] = "masked_lm",
@@ -16,7 +19,9 @@ static const char *const head_names[TXE_NHEADS] = {
     [TXE_HEAD_SEQUENCE] = "sequence",
     [TXE_HEAD_CHOICE] = "choice",
     [TXE_HEAD_TOKENS] = "tokens",
-    [TXE_HEAD_ANSWER] = "answer"};
+    [TXE_HEAD_ANSWER] = "answer",
+    [TXE_HEAD_REPLACED] = "replaced"};
+
 /* New reference to config[key], or NULL with KeyError set. */
 static PyObject *
 config_get(PyObject *config, const char *key)
@@ -67,20 +72,19 @@ read_choice(PyObject *config, const char *key, const char *const *names, size_t 
 }
 
 static int
-read_activation(txe_activation *out, PyObject *config)
+read_activation(txe_activation *out, PyObject *config, const char *key)
 {
-    PyObject *value = config_get(config, "hidden_act");
+    PyObject *value = config_get(config, key);
     if (value == NULL)
         return -1;
     const char *name = PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : NULL;
     int found = name != NULL && txe_activation_find(name, out);
     if (!found) {
         PyErr_Clear();
-        PyErr_Format(
-            PyExc_ValueError,
-            "hidden_act: unknown activation %R; known are gelu, gelu_new, relu, "
-            "silu, tanh and the other names of transformers' ACT2FN",
-            value);
+        PyErr_Format(PyExc_ValueError,
+                     "%s: unknown activation %R; known are gelu, gelu_new, relu, "
+                     "silu, tanh and the other names of transformers' ACT2FN",
+                     key, value);
     }
     Py_DECREF(value);
     return found ? 0 : -1;
@@ -94,30 +98,33 @@ txe_model_config_read(struct txe_config *out, PyObject *config)
     if (family < 0)
         return -1;
     int head = read_choice(config, "head", head_names, TXE_NHEADS);
-    if (head < 0 || read_activation(&out->act, config) < 0)
+    if (head < 0 || read_activation(&out->act, config, "hidden_act") < 0)
         return -1;
     out->family = (txe_family)family;
     out->head = (txe_head)head;
+    if (out->family == TXE_ELECTRA && out->head == TXE_HEAD_CHOICE &&
+        read_activation(&out->pooler_act, config, "summary_activation") < 0)
+        return -1;
+    const struct txe_traits *traits = &txe_traits_of[out->family];
     const struct {
         const char *key;
         size_t *size;
-        bool albert_only;
+        bool has; /* the family's configurations have it */
     } sizes[] = {
-        {"vocab_size", &out->vocab_size, false},
-        {"hidden_size", &out->hidden_size, false},
-        {"num_hidden_layers", &out->num_layers, false},
-        {"num_attention_heads", &out->num_heads, false},
-        {"intermediate_size", &out->intermediate_size, false},
-        {"max_position_embeddings", &out->max_positions, false},
-        {"type_vocab_size", &out->type_vocab_size, false},
-        {"num_labels", &out->num_labels, false},
-        {"embedding_size", &out->embedding_size, true},
-        {"num_hidden_groups", &out->num_groups, true},
-        {"inner_group_num", &out->inner_group_num, true},
+        {"vocab_size", &out->vocab_size, true},
+        {"hidden_size", &out->hidden_size, true},
+        {"num_hidden_layers", &out->num_layers, true},
+        {"num_attention_heads", &out->num_heads, true},
+        {"intermediate_size", &out->intermediate_size, true},
+        {"max_position_embeddings", &out->max_positions, true},
+        {"type_vocab_size", &out->type_vocab_size, traits->types},
+        {"num_labels", &out->num_labels, true},
+        {"embedding_size", &out->embedding_size, traits->factorised},
+        {"num_hidden_groups", &out->num_groups, traits->shared},
+        {"inner_group_num", &out->inner_group_num, traits->shared},
     };
     for (size_t i = 0; i < TXE_LEN(sizes); i++)
-        if ((!sizes[i].albert_only || out->family == TXE_ALBERT) &&
-            read_size(sizes[i].size, config, sizes[i].key) < 0)
+        if (sizes[i].has && read_size(sizes[i].size, config, sizes[i].key) < 0)
             return -1;
 
     PyObject *value = config_get(config, "pooler");

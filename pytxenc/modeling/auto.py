@@ -11,17 +11,21 @@ from ..configuration import (
     SAME_ARCHITECTURE,
     AlbertConfig,
     BertConfig,
+    DistilBertConfig,
+    ElectraConfig,
     PreTrainedConfig,
     RobertaConfig,
     XLMRobertaConfig,
 )
 from ..hub import HUB_KEYWORDS, Source
-from . import albert, bert, roberta
+from . import albert, bert, distilbert, electra, roberta
 from .pretrained import PreTrainedModel
 
 _FAMILIES: dict[type[PreTrainedConfig], tuple[Any, str]] = {
     AlbertConfig: (albert, "Albert"),
     BertConfig: (bert, "Bert"),
+    DistilBertConfig: (distilbert, "DistilBert"),
+    ElectraConfig: (electra, "Electra"),
     RobertaConfig: (roberta, "Roberta"),
     XLMRobertaConfig: (roberta, "XLMRoberta"),
 }
@@ -30,9 +34,10 @@ _CONFIGS = {
     **dict.fromkeys(SAME_ARCHITECTURE, RobertaConfig),
 }
 
-# Of RoBERTa and XLM-RoBERTa pretraining is masked language modelling.
+# Of RoBERTa, XLM-RoBERTa and DistilBERT pretraining is masked language modelling.
 _OTHER_NAMES = {
     "BertForCausalLM": "BertLMHeadModel",
+    "DistilBertForPreTraining": "DistilBertForMaskedLM",
     "RobertaForPreTraining": "RobertaForMaskedLM",
     "XLMRobertaForPreTraining": "XLMRobertaForMaskedLM",
 }
@@ -46,7 +51,7 @@ class AutoConfig:
 
     @staticmethod
     def for_model(model_type: str, **kwargs: Any) -> Any:
-        """A configuration of a model type, "albert", "bert", "roberta" or "xlm-roberta".
+        """A configuration of a model type, such as "roberta" or "xlm-roberta".
 
         ValueError for another one, naming those that are known.
         """

@@ -80,7 +80,7 @@ class EncoderModel(PreTrainedModel):
             as_dict,
             kind,
             last_hidden_state=results["last_hidden_state"],
-            pooler_output=results.get("pooler_output"),
+            **{"pooler_output": results["pooler_output"]} if self._pooler else {},
             hidden_states=chosen_states(results.get("hidden_states"), hidden),
             attentions=results.get("attentions"),
         )

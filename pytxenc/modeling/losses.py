@@ -90,6 +90,41 @@ def binary_cross_entropy(logits: NDArray[np.float32], targets: NDArray[Any]) -> 
     return np.array(losses.mean(), np.float32)
 
 
+def replaced_token_loss(
+    logits: NDArray[np.float32], labels: NDArray[Any], mask: NDArray[Any] | None
+) -> NDArray[np.float32]:
+    """Mean entropy of sigmoid(logits) against labels over the tokens whose mask is 1.
+
+    Args:
+        logits: float32 (batch, length).
+        labels: (batch, length), 1 where a token was replaced, 0 where not.
+        mask: (batch, length) or (1, length); None counts every token.
+
+    Returns:
+        A scalar; NaN when no token counts, as in the reference.
+
+    Raises:
+        ValueError: a shape differs, or a label that counts is not from 0 to 1, and where.
+    """
+    if labels.shape != logits.shape:
+        raise ValueError(f"labels have shape {labels.shape}; the logits need {logits.shape}")
+    if mask is not None and mask.ndim != 2:
+        raise ValueError(
+            f"attention_mask has shape {mask.shape}; with labels it must be {logits.shape}, to "
+            "say which tokens count"
+        )
+    counted = np.broadcast_to(True if mask is None else mask == 1, logits.shape)
+    wrong = counted & ~((labels >= 0) & (labels <= 1))
+    if wrong.any():
+        where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(
+            f"labels{list(where)} is {labels[where]}; it must be 0 (original) or 1 (replaced)"
+        )
+    if not counted.any():
+        return np.array(np.nan, np.float32)
+    return binary_cross_entropy(logits[counted], labels[counted].astype(np.float32))
+
+
 def classification_loss(
     logits: NDArray[np.float32], labels: NDArray[Any], config: Any
 ) -> NDArray[np.float32] | None:

@@ -13,7 +13,6 @@ from ..tensor import to_numpy
 from .loading import Parameter, Weights
 
 _WORDS = "embeddings.word_embeddings.weight"
-_DECODER = "decoder.weight"
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +142,7 @@ class Parameters:
         return next(name for name, _, _ in self._parameters if name.endswith(_WORDS))
 
     def _decoder(self) -> str | None:
-        names = (name for name, _, _ in self._parameters if name.endswith(_DECODER))
+        names = (name for name, source in self._ties.items() if source.endswith(_WORDS))
         return next(names, None)
 
     # ---- replacing ----
@@ -293,14 +292,13 @@ class Parameters:
             tied = self._tied()
             fill = fill_bias and decoder not in tied
             bias = decoder.replace(".weight", ".bias")
-            source = self._ties[bias]
             weights[decoder] = (
                 table if decoder in tied else self._resized(weights[decoder], count, mean)
             )
-            weights[source] = _resized_bias(weights[source], count, fill)
-            weights[bias] = (
-                weights[source] if bias in tied else _resized_bias(weights[bias], count, fill)
-            )
+            for name in {bias, self._ties.get(bias, bias)}:
+                weights[name] = _resized_bias(weights[name], count, fill)
+            if bias in tied:
+                weights[bias] = weights[tied[bias]]
         self.config.vocab_size = count
         self._replace(weights)
 

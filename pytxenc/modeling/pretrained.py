@@ -48,6 +48,7 @@ class PreTrainedModel(Parameters, Saving):
     base_model_prefix: ClassVar[str] = ""
     _family: ClassVar[str] = ""
     _head: ClassVar[str] = "none"
+    _has_pooler: ClassVar[bool] = True  # the family's encoder can end in one
     _ties: ClassVar[dict[str, str]] = {}
 
     _part_of: str | None = None
@@ -83,27 +84,27 @@ class PreTrainedModel(Parameters, Saving):
                 "add_cross_attention is not supported: there is no encoder to attend to"
             )
         self.config = config
-        self._pooler = pooler and self._head == "none"
+        self._pooler = pooler and self._has_pooler and self._head == "none"
         self._configure_core()
 
     def _configure_core(self) -> None:
-        config = self.config
         self._core_config = {
             "family": self._family,
             "head": self._head,
             "pooler": self._pooler,
-            **{
-                name: getattr(config, name)
-                for name in (
-                    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
-                    "intermediate_size", "hidden_act", "max_position_embeddings",
-                    "type_vocab_size", "layer_norm_eps", "pad_token_id", "embedding_size",
-                    "num_hidden_groups", "inner_group_num", "num_labels",
-                )
-                if hasattr(config, name)
-            },
-        }  # fmt: skip
+            **self._core_fields(),
+        }
         self._parameters = _core.encoder_parameters(self._core_config)
+
+    def _core_fields(self) -> dict[str, Any]:
+        """The fields of the configuration by the names that _core has for them."""
+        names = (
+            "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+            "intermediate_size", "hidden_act", "max_position_embeddings", "type_vocab_size",
+            "layer_norm_eps", "pad_token_id", "embedding_size", "num_hidden_groups",
+            "inner_group_num", "num_labels",
+        )  # fmt: skip
+        return {n: getattr(self.config, n) for n in names if hasattr(self.config, n)}
 
     def _set_weights(self, weights: Weights) -> None:
         self._encoder = _core.Encoder(self._core_config, weights)

@@ -9,6 +9,27 @@ import pytxenc.modeling as modeling
 
 TOLERANCE = 1e-5
 
+FAMILIES = ("Bert", "Roberta", "Albert", "DistilBert", "Electra")
+# Families whose embeddings have a width of their own.
+FACTORISED = ("Albert", "Electra")
+# DistilBERT's names of fields; None for what it has no field for.
+DISTILBERT_NAMES = {
+    "intermediate_size": "hidden_dim",
+    "hidden_act": "activation",
+    "hidden_dropout_prob": "dropout",
+    "attention_probs_dropout_prob": "attention_dropout",
+    "type_vocab_size": None,
+    "layer_norm_eps": None,
+}
+
+
+def named_fields(family, fields):
+    """The fields by the names of the family's configuration."""
+    if family != "DistilBert":
+        return fields
+    named = {DISTILBERT_NAMES.get(name, name): value for name, value in fields.items()}
+    return {name: value for name, value in named.items() if name is not None}
+
 
 def make_config(family, **fields):
     """The same configuration there and here."""
@@ -18,9 +39,9 @@ def make_config(family, **fields):
         hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, layer_norm_eps=1e-5,
         initializer_range=0.15,
     )  # fmt: skip
-    if family == "Albert":
+    if family in FACTORISED:
         sizes["embedding_size"] = 20
-    sizes.update(fields)
+    sizes = named_fields(family, {**sizes, **fields})
     theirs = getattr(transformers, f"{family}Config")(**sizes)
     ours = getattr(configuration, f"{family}Config")(**sizes)
     return theirs, ours

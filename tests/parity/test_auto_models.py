@@ -11,7 +11,7 @@ from model_pairs import make_config, make_pair  # noqa: E402
 
 import pytxenc  # noqa: E402
 
-FAMILIES = ("Bert", "Roberta", "XLMRoberta", "Albert")
+FAMILIES = ("Bert", "Roberta", "XLMRoberta", "Albert", "DistilBert", "Electra")
 AUTOS = sorted(name for name in pytxenc.__all__ if name.startswith("AutoModel"))
 
 
@@ -39,19 +39,22 @@ def test_from_files(tmp_path, family):
         assert type(got).__name__ == type(want).__name__
         assert report["missing_keys"] == expected["missing_keys"]
         assert report["unexpected_keys"] == expected["unexpected_keys"]
-    config = pytxenc.AutoConfig.from_pretrained(tmp_path, hidden_act="relu")
+    activation = "activation" if family == "DistilBert" else "hidden_act"
+    config = pytxenc.AutoConfig.from_pretrained(tmp_path, **{activation: "relu"})
     assert type(config).__name__ == family + "Config"
-    assert (config.num_labels, config.hidden_act) == (3, "relu")
+    assert (config.num_labels, getattr(config, activation)) == (3, "relu")
     model = pytxenc.AutoModelForTokenClassification.from_pretrained(tmp_path, config=config)
     assert model.config is config
-    model = pytxenc.AutoModelForTokenClassification.from_pretrained(tmp_path, hidden_act="relu")
-    assert model.config.hidden_act == "relu"
+    model = pytxenc.AutoModelForTokenClassification.from_pretrained(
+        tmp_path, **{activation: "relu"}
+    )
+    assert getattr(model.config, activation) == "relu"
     _, unused = pytxenc.AutoConfig.from_pretrained(tmp_path, foo=1, return_unused_kwargs=True)
     assert unused == {"foo": 1}
 
 
 def test_for_model():
-    for kind in ("albert", "bert", "roberta", "xlm-roberta"):
+    for kind in ("albert", "bert", "distilbert", "electra", "roberta", "xlm-roberta"):
         ours = pytxenc.AutoConfig.for_model(kind, hidden_size=24)
         theirs = transformers.AutoConfig.for_model(kind, hidden_size=24)
         assert type(ours).__name__ == type(theirs).__name__

@@ -12,7 +12,12 @@ from model_pairs import assert_near, make_config, make_pair, random_batch  # noq
 
 import pytxenc  # noqa: E402
 
-CASES = [("Bert", "LMHeadModel"), ("Roberta", "ForCausalLM"), ("XLMRoberta", "ForCausalLM")]
+CASES = [
+    ("Bert", "LMHeadModel"),
+    ("Roberta", "ForCausalLM"),
+    ("XLMRoberta", "ForCausalLM"),
+    ("Electra", "ForCausalLM"),
+]
 MASKS = {
     "none": None,
     "right": np.arange(11) < np.array([11, 6, 1])[:, None],
@@ -52,7 +57,7 @@ def test_outputs_and_losses(family, head, decoder, mask):
     assert_near(got.loss, expected.loss, "loss over 50")
 
 
-@pytest.mark.parametrize("family", ["Bert", "Roberta"])
+@pytest.mark.parametrize("family", ["Bert", "Roberta", "Electra"])
 @pytest.mark.parametrize("head", ["Model", "ForMaskedLM", "ForSequenceClassification"])
 def test_decoders_of_other_classes(family, head):
     theirs, ours = make_pair(family, head, is_decoder=True)

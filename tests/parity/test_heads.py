@@ -14,7 +14,7 @@ from model_pairs import assert_near, make_config, make_pair, random_batch  # noq
 import pytxenc  # noqa: E402
 import pytxenc.modeling as modeling  # noqa: E402
 
-FAMILIES = ("Bert", "Roberta", "XLMRoberta", "Albert")
+FAMILIES = ("Bert", "Roberta", "XLMRoberta", "Albert", "DistilBert", "Electra")
 HEADS = (
     "ForSequenceClassification",
     "ForTokenClassification",
@@ -25,6 +25,7 @@ CASES = [
     *itertools.product(FAMILIES, HEADS),
     ("Bert", "ForPreTraining"),
     ("Albert", "ForPreTraining"),
+    ("Electra", "ForPreTraining"),
     ("Bert", "ForNextSentencePrediction"),
 ]
 
@@ -44,6 +45,8 @@ def labels_for(family, head, rng, nlabels, rows=3, length=11):
     tokens = rng.integers(0, 101, (rows, length))
     tokens[rng.random(tokens.shape) < 0.7] = -100
     pair = rng.integers(0, 2, rows)
+    if (family, head) == ("Electra", "ForPreTraining"):
+        return {"labels": rng.integers(0, 2, (rows, length))}
     return {
         "ForSequenceClassification": {"labels": rng.integers(0, nlabels, rows)},
         "ForTokenClassification": {
@@ -79,7 +82,8 @@ def compare(ours, theirs, batch):
             continue
         one, other = got[name], expected[name]
         mask = batch.get("attention_mask")
-        if name in ("logits", "prediction_logits") and mask is not None and one.ndim == 3:
+        of_tokens = mask is not None and one.shape[:2] == np.shape(mask)
+        if name in ("logits", "prediction_logits") and of_tokens:
             keep = np.asarray(mask) != 0
             one, other = one[keep], other[torch.as_tensor(keep)]
         assert_near(one, other, name)
@@ -148,6 +152,71 @@ def test_problem_types(family):
     compare(ours, theirs, {**batch, "labels": rng.standard_normal((3, 4)).astype(np.float32)})
 
 
+@pytest.mark.parametrize("activation", ["gelu", "tanh", "xielu", "prelu", ""])
+def test_electra_summaries(activation):
+    rng = np.random.default_rng(9)
+    theirs, ours = make_pair("Electra", "ForMultipleChoice", summary_activation=activation)
+    compare(ours, theirs, {**batch_for("ForMultipleChoice", rng), "labels": np.array([1, 0])})
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+
+
+@pytest.mark.parametrize("fields", [{"summary_type": "mean"}, {"summary_use_proj": False}])
+def test_summaries_that_are_not_computed(fields):
+    _, config = make_config("Electra", **fields)
+    with pytest.raises(ValueError, match=f"{next(iter(fields))} is .*only"):
+        pytxenc.ElectraForMultipleChoice(config)
+
+
+@pytest.mark.parametrize("activation", ["relu", "xielu"])
+def test_electra_discriminator_has_the_activation_of_its_layers(activation):
+    rng = np.random.default_rng(10)
+    theirs, ours = make_pair("Electra", "ForPreTraining", hidden_act=activation)
+    compare(ours, theirs, random_batch(rng))
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+
+
+def test_loss_over_the_tokens_attended_to():
+    rng = np.random.default_rng(11)
+    theirs, ours = make_pair("Electra", "ForPreTraining")
+    batch = {**random_batch(rng), "labels": rng.integers(0, 2, (3, 11))}
+    mask = rng.integers(0, 3, (3, 11))  # a token of mask 2 is attended to but does not count
+    mask[1] = 0
+    compare(ours, theirs, {**batch, "attention_mask": mask})
+    compare(ours, theirs, {**batch, "labels": rng.random((3, 11), np.float32)})
+    nothing = {**batch, "attention_mask": np.full((3, 11), 2)}
+    assert np.isnan(run_theirs(theirs, nothing).loss)
+    assert np.isnan(ours(**nothing).loss)
+    batch["labels"][1, 4] = 2
+    with pytest.raises(ValueError, match=r"labels\[1, 4\] is 2; it must be 0 .* or 1"):
+        ours(**batch)
+    with pytest.raises(ValueError, match=r"labels have shape \(3, 10\)"):
+        ours(**{**batch, "labels": batch["labels"][:, :10]})
+    four = np.ones((3, 1, 11, 11), bool)
+    with pytest.raises(ValueError, match=r"attention_mask has shape \(3, 1, 11, 11\)"):
+        ours(**batch, attention_mask=four)
+
+
+@pytest.mark.parametrize("head", ["Model", "ForMaskedLM", *HEADS])
+def test_distilbert_makes_nothing_of_token_types(head):
+    rng = np.random.default_rng(12)
+    _, ours = make_pair("DistilBert", head, num_labels=2)
+    batch = batch_for(head, rng)
+    types = batch.pop("token_type_ids")
+    assert types.any()
+    for one, other in zip(
+        ours(**batch).to_tuple(), ours(**batch, token_type_ids=types).to_tuple(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_distilbert_starts_with_sinusoids():
+    theirs_config, ours_config = make_config("DistilBert", sinusoidal_pos_embds=True)
+    name = "embeddings.position_embeddings.weight"
+    expected = transformers.DistilBertModel(theirs_config).state_dict()[name]
+    got = pytxenc.DistilBertModel(ours_config).state_dict()[name]
+    np.testing.assert_allclose(got, expected.numpy(), atol=1e-6)
+
+
 @pytest.mark.parametrize("head", ["ForPreTraining", "ForQuestionAnswering"])
 def test_one_label_of_two_gives_no_loss(head):
     rng = np.random.default_rng(6)
@@ -163,9 +232,10 @@ def test_positional_arguments_of_multiple_choice():
     for family in FAMILIES:
         theirs, ours = make_pair(family, "ForMultipleChoice")
         names = list(inspect.signature(type(theirs).forward).parameters)[1:4]
-        given = [batch.get(name, np.array([1, 0])) for name in names]
+        known = {**batch, "labels": np.array([1, 0])}
+        given = [known.get(name) for name in names]
         with torch.no_grad():
-            expected = theirs(*map(torch.as_tensor, given))
+            expected = theirs(*(None if v is None else torch.as_tensor(v) for v in given))
         got = ours(*given)
         assert_near(got.logits, expected.logits, family)
         if "labels" in names:

@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 safetensors_torch = pytest.importorskip("safetensors.torch")
 
+from model_pairs import FACTORISED, FAMILIES, named_fields  # noqa: E402
+
 import pytxenc.modeling as modeling  # noqa: E402
 
 IDS = np.array([[5, 6, 7, 8, 2]])
@@ -17,7 +19,6 @@ SIZES = {
     "vocab_size": 40, "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3,
     "intermediate_size": 20, "max_position_embeddings": 16,
 }  # fmt: skip
-FAMILIES = {"Bert": {}, "Roberta": {}, "Albert": {"embedding_size": 8}}
 
 
 @pytest.fixture(params=FAMILIES)
@@ -28,7 +29,8 @@ def family(request):
 def saved(tmp_path, family, head, **kwargs):
     """A directory with a random model of transformers, and that model."""
     torch.manual_seed(0)
-    config = getattr(transformers, f"{family}Config")(**SIZES, **FAMILIES[family])
+    sizes = {**SIZES, "embedding_size": 8} if family in FACTORISED else SIZES
+    config = getattr(transformers, f"{family}Config")(**named_fields(family, sizes))
     model = getattr(transformers, family + head)(config).eval()
     model.save_pretrained(tmp_path, **kwargs)
     return model
@@ -106,22 +108,24 @@ def test_names_of_old_tensorflow_checkpoints(tmp_path):
 
 
 DECODERS = {
-    "Bert": ("cls.predictions", "bert"),
-    "Roberta": ("lm_head", "roberta"),
-    "Albert": ("predictions", "albert"),
+    "Bert": "cls.predictions.decoder",
+    "Roberta": "lm_head.decoder",
+    "Albert": "predictions.decoder",
+    "DistilBert": "vocab_projector",
+    "Electra": "generator_lm_head",
 }
 
 
 @pytest.mark.parametrize("case", ("decoder only", "equal", "untied"))
 def test_ties(tmp_path, family, case):
     saved(tmp_path, family, "ForMaskedLM")
-    head, prefix = DECODERS[family]
+    name = f"{DECODERS[family]}.weight"
     content = tensors(tmp_path)
-    words = f"{prefix}.embeddings.word_embeddings.weight"
+    words = f"{family.lower()}.embeddings.word_embeddings.weight"
     decoder = content[words].clone()
     if case == "untied":
         decoder += 1
-    content[f"{head}.decoder.weight"] = decoder
+    content[name] = decoder
     if case == "decoder only":
         del content[words]
     rewrite(tmp_path, content)
@@ -129,7 +133,7 @@ def test_ties(tmp_path, family, case):
     assert_same(theirs, ours)
     assert not report["missing_keys"]
     state = ours.state_dict()
-    assert (state[words] is state[f"{head}.decoder.weight"]) == (case != "untied")
+    assert (state[words] is state[name]) == (case != "untied")
 
 
 @pytest.mark.parametrize("dtype", (torch.float16, torch.bfloat16, torch.float64))
@@ -165,7 +169,7 @@ def test_pytorch_model_bin(tmp_path, family, zipped):
 def test_a_wrong_shape_names_the_tensor_and_both_shapes(tmp_path, family):
     saved(tmp_path, family, "Model")
     cls = getattr(modeling, f"{family}Model")
-    width = 8 if family == "Albert" else 12
+    width = 8 if family in FACTORISED else 12
     with pytest.raises(
         RuntimeError, match=rf"word_embeddings\.weight.*\(40, {width}\).*\(41, {width}\)"
     ):

@@ -7,12 +7,24 @@ import threading
 import numpy as np
 import pytest
 
-from pytxenc.configuration import AlbertConfig, BertConfig, RobertaConfig
+from pytxenc.configuration import (
+    AlbertConfig,
+    BertConfig,
+    DistilBertConfig,
+    ElectraConfig,
+    RobertaConfig,
+)
 from pytxenc.modeling import (
     AlbertForMaskedLM,
     AlbertModel,
     BertForMaskedLM,
     BertModel,
+    DistilBertForMaskedLM,
+    DistilBertModel,
+    ElectraForMaskedLM,
+    ElectraForMultipleChoice,
+    ElectraForPreTraining,
+    ElectraModel,
     RobertaForMaskedLM,
     RobertaModel,
 )
@@ -22,13 +34,22 @@ SIZES = dict(
     vocab_size=50, hidden_size=12, num_hidden_layers=2, num_attention_heads=3,
     intermediate_size=20, max_position_embeddings=16,
 )  # fmt: skip
+DISTILBERT = DistilBertConfig(
+    vocab_size=50, dim=12, n_layers=2, n_heads=3, hidden_dim=20, max_position_embeddings=16
+)
+ELECTRA = ElectraConfig(**SIZES, embedding_size=8)
 MODELS = {
     BertModel: BertConfig(**SIZES),
     RobertaModel: RobertaConfig(**SIZES),
     AlbertModel: AlbertConfig(**SIZES, embedding_size=8),
+    DistilBertModel: DISTILBERT,
+    ElectraModel: ELECTRA,
     BertForMaskedLM: BertConfig(**SIZES),
     RobertaForMaskedLM: RobertaConfig(**SIZES),
     AlbertForMaskedLM: AlbertConfig(**SIZES, embedding_size=8),
+    DistilBertForMaskedLM: DISTILBERT,
+    ElectraForMaskedLM: ELECTRA,
+    ElectraForPreTraining: ELECTRA,
 }
 IDS = np.array([[5, 6, 7, 8], [9, 10, 11, 12]])
 
@@ -75,7 +96,16 @@ def test_types_and_positions_are_checked(bert):
         bert(IDS, position_ids=np.array([[0, 1, 2, 3], [16, 1, 2, 3]]))
 
 
-@pytest.mark.parametrize(("cls", "limit"), [(BertModel, 16), (AlbertModel, 16), (RobertaModel, 14)])
+@pytest.mark.parametrize(
+    ("cls", "limit"),
+    [
+        (BertModel, 16),
+        (AlbertModel, 16),
+        (DistilBertModel, 16),
+        (ElectraModel, 16),
+        (RobertaModel, 14),
+    ],
+)
 def test_too_long_a_sequence(cls, limit):
     model = cls(MODELS[cls])
     assert model(np.full((1, limit), 5)).last_hidden_state.shape == (1, limit, 12)
@@ -185,6 +215,14 @@ def test_moving_and_converting(bert):
         (RobertaModel, RobertaConfig(pad_token_id=None), ("pad_token_id",)),
         (RobertaModel, RobertaConfig(pad_token_id=600), ("pad_token_id is 600",)),
         (AlbertModel, AlbertConfig(num_hidden_groups=13), ("num_hidden_groups",)),
+        (DistilBertModel, DistilBertConfig(dim=10, n_heads=3), ("hidden_size", "multiple")),
+        (DistilBertModel, DistilBertConfig(activation="gelo"), ("gelo",)),
+        (ElectraModel, ElectraConfig(embedding_size=0), ("embedding_size is 0",)),
+        (
+            ElectraForMultipleChoice,
+            ElectraConfig(summary_activation="gelo"),
+            ("summary_activation", "gelo"),
+        ),
         (BertModel, BertConfig(add_cross_attention=True), ("add_cross_attention",)),
         (BertModel, BertConfig(layer_norm_eps=-1.0), ("layer_norm_eps",)),
     ],

@@ -22,6 +22,10 @@ CASES = [
     ("Albert", "ForPreTraining"),
     ("Bert", "ForPreTraining"),
     ("Albert", "ForTokenClassification"),
+    ("DistilBert", "ForMaskedLM"),
+    ("DistilBert", "ForSequenceClassification"),
+    ("Electra", "ForMaskedLM"),
+    ("Electra", "ForPreTraining"),
 ]
 
 

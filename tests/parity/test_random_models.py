@@ -8,9 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from model_pairs import assert_near, make_pair, random_batch  # noqa: E402
+from model_pairs import FACTORISED, FAMILIES, assert_near, make_pair, random_batch  # noqa: E402
 
-FAMILIES = ("Bert", "Roberta", "Albert")
 ACTIVATIONS = (
     "gelu", "gelu_10", "gelu_fast", "gelu_new", "gelu_python", "gelu_pytorch_tanh",
     "gelu_python_tanh", "gelu_accurate", "hardswish", "laplace", "leaky_relu", "linear", "mish",
@@ -29,6 +28,7 @@ def compare(family, head, batch, seed=0, **fields):
             output_attentions=True,
         )
     got = ours(**batch, output_hidden_states=True, output_attentions=True)
+    assert type(got).__name__ == type(expected).__name__
     mask = np.ones(batch["input_ids"].shape, bool)
     if np.ndim(batch.get("attention_mask", None)) == 2:
         mask = np.asarray(batch["attention_mask"]) != 0
@@ -100,10 +100,19 @@ def test_albert_groups(layers, groups, inner):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("head", ("Model", "ForMaskedLM", "ForPreTraining"))
+@pytest.mark.parametrize("width", (20, 36, 50))
+def test_electra_projects_embeddings_of_another_width(head, width):
+    _, ours = make_pair("Electra", head, embedding_size=width)
+    projects = any("embeddings_project" in name for name in ours.state_dict())
+    assert projects == (width != 36)
+    compare("Electra", head, random_batch(np.random.default_rng(4)), embedding_size=width)
+
+
 SHAPES = [
     dict(hidden_size=1, num_attention_heads=1, intermediate_size=1),
     dict(hidden_size=7, num_attention_heads=7, intermediate_size=3),
-    dict(hidden_size=130, num_attention_heads=2, intermediate_size=259),
+    dict(hidden_size=130, num_attention_heads=2, intermediate_size=259, initializer_range=0.1),
     dict(hidden_size=64, num_attention_heads=1, intermediate_size=17),
     dict(hidden_size=48, num_attention_heads=16, intermediate_size=33, num_hidden_layers=0),
 ]
@@ -132,7 +141,7 @@ def test_longest_sequence(family):
 def test_position_ids_and_embeddings(family):
     theirs, ours = make_pair(family, "Model")
     rng = np.random.default_rng(7)
-    width = 20 if family == "Albert" else 36
+    width = 20 if family in FACTORISED else 36
     embeds = rng.standard_normal((2, 9, width), np.float32)
     positions = rng.integers(0, 70, (1, 9))
     with torch.no_grad():
