@@ -85,6 +85,10 @@ if TYPE_CHECKING:
     from .outputs import QuestionAnsweringModelOutput as QuestionAnsweringModelOutput
     from .outputs import SequenceClassifierOutput as SequenceClassifierOutput
     from .outputs import TokenClassifierOutput as TokenClassifierOutput
+    from .pipelines import Pipeline as Pipeline
+    from .pipelines import PipelineException as PipelineException
+    from .pipelines import TextClassificationPipeline as TextClassificationPipeline
+    from .pipelines import pipeline as pipeline
     from .tensor import Tensor as Tensor
     from .tokenization import AddedToken as AddedToken
     from .tokenization import AlbertTokenizer as AlbertTokenizer
@@ -189,6 +193,12 @@ _EXPORTS = {
         "QuestionAnsweringModelOutput",
         "SequenceClassifierOutput",
         "TokenClassifierOutput",
+    ),
+    "pipelines": (
+        "Pipeline",
+        "PipelineException",
+        "TextClassificationPipeline",
+        "pipeline",
     ),
     "tensor": ("Tensor",),
     "tokenization": (
