@@ -10,16 +10,24 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from .base import ChunkPipeline, Pipeline, PipelineException, check_device
-from .loading import check_config, hub_options_of, load_parts
+from .loading import check_config, hub_options_of
 from .registry import PIPELINE_REGISTRY, PipelineRegistry, infer_task
 
 if TYPE_CHECKING:
+    from .feature_extraction import FeatureExtractionPipeline as FeatureExtractionPipeline
+    from .fill_mask import FillMaskPipeline as FillMaskPipeline
     from .text_classification import TextClassificationPipeline as TextClassificationPipeline
+    from .zero_shot_classification import (
+        ZeroShotClassificationPipeline as ZeroShotClassificationPipeline,
+    )
 
 logger = logging.getLogger("pytxenc")
 
 _CLASSES = {
+    "FeatureExtractionPipeline": "feature_extraction",
+    "FillMaskPipeline": "fill_mask",
     "TextClassificationPipeline": "text_classification",
+    "ZeroShotClassificationPipeline": "zero_shot_classification",
 }
 
 __all__ = [
@@ -115,14 +123,17 @@ def pipeline(
     _, entry, _ = PIPELINE_REGISTRY.check_task(task)
     if model is None:
         model = _default_model(task, entry)
+    chosen = pipeline_class or _resolve(entry["impl"])
+    if not (isinstance(chosen, type) and issubclass(chosen, Pipeline)):
+        raise TypeError(f"pipeline_class must be a subclass of Pipeline, not {chosen!r}")
     parts = {
         "feature_extractor": feature_extractor,
         "image_processor": image_processor,
         "video_processor": video_processor,
         "processor": processor,
-        **load_parts(entry, model, config, tokenizer, options),
+        **chosen.load_parts(entry, model, config, tokenizer, options),
     }
-    return (pipeline_class or _resolve(entry["impl"]))(task=task, device=device, **parts, **kwargs)
+    return chosen(task=task, device=device, **parts, **kwargs)
 
 
 def _default_model(task: str, entry: dict[str, Any]) -> str:

@@ -12,7 +12,10 @@ from typing import Any, ClassVar, NamedTuple
 from ..arguments import unknown_keyword
 from ..modeling import PreTrainedModel
 from ..tokenization.call_options import CallOptions, check_count
+from . import loading
 from .batching import collate, cut_batches, separate, shape_of
+
+__all__ = ["ChunkPipeline", "Pipeline", "PipelineException"]
 
 # Inputs whose tokens are held at once, so that batches can be cut from those of like length.
 _WINDOW_INPUTS = 1024
@@ -67,8 +70,8 @@ class Pipeline(ABC):
     """Tokens in a batch when `batch_size` is not given; None for one input at a time."""
     model_base: ClassVar[type | None] = None
     """What the model must be an instance of, if it is one of pytxenc's."""
-    truncation_hint: ClassVar[str] = "truncation=True, max_length={limit}"
-    """The keywords that make too long an input fit."""
+    tokenizer_argument: ClassVar[str] = ""
+    """The keyword that holds those of the tokenizer; empty if a call takes them directly."""
 
     def __init__(
         self,
@@ -115,6 +118,17 @@ class Pipeline(ABC):
         self._progress = kwargs.pop("progress", None)
         parameters = self._sorted_keywords(kwargs)
         self._preprocess_params, self._forward_params, self._postprocess_params = parameters
+
+    @classmethod
+    def load_parts(
+        cls, entry: Mapping[str, Any], model: Any, config: Any, tokenizer: Any, options: Parameters
+    ) -> Parameters:
+        """The arguments "model" and "tokenizer", loaded if they are names.
+
+        entry: of the task in the registry.
+        options: keywords of the model's from_pretrained.
+        """
+        return loading.load_parts(entry, model, config, tokenizer, options)
 
     # ---- what a task defines ----
 
@@ -258,9 +272,16 @@ class Pipeline(ABC):
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             for name in kwargs:
                 if name not in parameters:
-                    known = [*parameters, *CALL_KEYWORDS]
-                    raise unknown_keyword(type(self).__name__, name, known)
+                    raise self._unknown_keyword(name, [*parameters, *CALL_KEYWORDS])
         return self._sanitize_parameters(**kwargs)
+
+    def _unknown_keyword(self, name: str, known: list[str]) -> TypeError:
+        function, argument = type(self).__name__, self.tokenizer_argument
+        if argument and name in TOKENIZER_KEYWORDS:
+            return TypeError(
+                f"{function}() takes the tokenizer's {name!r} as {argument}={{{name!r}: ...}}"
+            )
+        return unknown_keyword(function, name, known)
 
     def _check_model(self) -> None:
         expected, model = self.model_base, self.model
@@ -280,7 +301,10 @@ class Pipeline(ABC):
         limit = longest_input(model)
         length = shape_of(item)[1]
         if length > limit and "position_ids" not in item:
-            hint = self.truncation_hint.format(limit=limit)
+            hint = f"truncation=True, max_length={limit}"
+            if self.tokenizer_argument:
+                inside = {"truncation": True, "max_length": limit}
+                hint = f"{self.tokenizer_argument}={inside}"
             raise ValueError(
                 f"the text has {length} tokens, special ones included, but the model takes no more "
                 f"than {limit}; to cut it pass {hint}"

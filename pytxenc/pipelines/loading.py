@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ..configuration import CONFIG_NAME, PreTrainedConfig
@@ -25,7 +26,7 @@ def hub_options_of(options: Options) -> Options:
 
 
 def load_parts(
-    entry: dict[str, Any], model: Any, config: Any, tokenizer: Any, options: Options
+    entry: Mapping[str, Any], model: Any, config: Any, tokenizer: Any, options: Options
 ) -> dict[str, Any]:
     """{"model": ..., "tokenizer": ...} for a task's pipeline.
 

@@ -22,10 +22,21 @@ def _entry(implementation: str, model_class: str, default: str) -> Entry:
 
 
 _TASKS = {
+    "feature-extraction": _entry(
+        "FeatureExtractionPipeline", "AutoModel", "distilbert/distilbert-base-cased"
+    ),
+    "fill-mask": _entry(
+        "FillMaskPipeline", "AutoModelForMaskedLM", "distilbert/distilroberta-base"
+    ),
     "text-classification": _entry(
         "TextClassificationPipeline",
         "AutoModelForSequenceClassification",
         "distilbert/distilbert-base-uncased-finetuned-sst-2-english",
+    ),
+    "zero-shot-classification": _entry(
+        "ZeroShotClassificationPipeline",
+        "AutoModelForSequenceClassification",
+        "FacebookAI/roberta-large-mnli",
     ),
 }
 _ALIASES = {"ner": "token-classification", "sentiment-analysis": "text-classification"}

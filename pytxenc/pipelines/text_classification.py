@@ -7,10 +7,12 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..modeling.heads import SequenceClassificationModel
 from .base import Parameters, Pipeline, check_tokenizer_keywords
+from .scores import sigmoid, softmax
+
+__all__ = ["ClassificationFunction", "TextClassificationPipeline"]
 
 
 class ClassificationFunction(str, Enum):
@@ -19,17 +21,6 @@ class ClassificationFunction(str, Enum):
     SIGMOID = "sigmoid"
     SOFTMAX = "softmax"
     NONE = "none"
-
-
-def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """1 / (1 + exp(-logits)), without overflow."""
-    return np.exp(-np.logaddexp(0, -logits))  # type: ignore[no-any-return]
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities over the last axis."""
-    weights = np.exp(logits - logits.max(-1, keepdims=True))
-    return weights / weights.sum(-1, keepdims=True)  # type: ignore[no-any-return]
 
 
 class TextClassificationPipeline(Pipeline):
@@ -46,7 +37,7 @@ class TextClassificationPipeline(Pipeline):
     token_budget = 4096
     model_base = SequenceClassificationModel
 
-    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Classify a text, a pair, a list of them or a stream.
 
         top_k: how many labels, by falling score; None for all.  Without it the best alone.
@@ -60,7 +51,7 @@ class TextClassificationPipeline(Pipeline):
         pair the dict; for a list of inputs a list of such dicts.  With `top_k` it is a list
         of dicts for every input.
         """
-        result = super().__call__(inputs, **kwargs)
+        result = super().__call__(inputs, *args, **kwargs)
         return [result] if isinstance(inputs, str) and "top_k" not in kwargs else result
 
     def _sanitize_parameters(
