@@ -107,6 +107,13 @@ if TYPE_CHECKING:
     from .outputs import QuestionAnsweringModelOutput as QuestionAnsweringModelOutput
     from .outputs import SequenceClassifierOutput as SequenceClassifierOutput
     from .outputs import TokenClassifierOutput as TokenClassifierOutput
+    from .pipelines import FeatureExtractionPipeline as FeatureExtractionPipeline
+    from .pipelines import FillMaskPipeline as FillMaskPipeline
+    from .pipelines import Pipeline as Pipeline
+    from .pipelines import PipelineException as PipelineException
+    from .pipelines import TextClassificationPipeline as TextClassificationPipeline
+    from .pipelines import ZeroShotClassificationPipeline as ZeroShotClassificationPipeline
+    from .pipelines import pipeline as pipeline
     from .tensor import Tensor as Tensor
     from .tokenization import AddedToken as AddedToken
     from .tokenization import AlbertTokenizer as AlbertTokenizer
@@ -231,6 +238,15 @@ _EXPORTS = {
         "QuestionAnsweringModelOutput",
         "SequenceClassifierOutput",
         "TokenClassifierOutput",
+    ),
+    "pipelines": (
+        "FeatureExtractionPipeline",
+        "FillMaskPipeline",
+        "Pipeline",
+        "PipelineException",
+        "TextClassificationPipeline",
+        "ZeroShotClassificationPipeline",
+        "pipeline",
     ),
     "tensor": ("Tensor",),
     "tokenization": (
