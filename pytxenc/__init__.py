@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     from .outputs import QuestionAnsweringModelOutput as QuestionAnsweringModelOutput
     from .outputs import SequenceClassifierOutput as SequenceClassifierOutput
     from .outputs import TokenClassifierOutput as TokenClassifierOutput
+<<<<<<< ours
     from .pipelines import FeatureExtractionPipeline as FeatureExtractionPipeline
     from .pipelines import FillMaskPipeline as FillMaskPipeline
     from .pipelines import Pipeline as Pipeline
@@ -114,6 +115,9 @@ if TYPE_CHECKING:
     from .pipelines import TextClassificationPipeline as TextClassificationPipeline
     from .pipelines import ZeroShotClassificationPipeline as ZeroShotClassificationPipeline
     from .pipelines import pipeline as pipeline
+=======
+    from .sentences import SentenceTransformer as SentenceTransformer
+>>>>>>> theirs
     from .tensor import Tensor as Tensor
     from .tokenization import AddedToken as AddedToken
     from .tokenization import AlbertTokenizer as AlbertTokenizer
@@ -239,6 +243,7 @@ _EXPORTS = {
         "SequenceClassifierOutput",
         "TokenClassifierOutput",
     ),
+<<<<<<< ours
     "pipelines": (
         "FeatureExtractionPipeline",
         "FillMaskPipeline",
@@ -248,6 +253,9 @@ _EXPORTS = {
         "ZeroShotClassificationPipeline",
         "pipeline",
     ),
+=======
+    "sentences": ("SentenceTransformer",),
+>>>>>>> theirs
     "tensor": ("Tensor",),
     "tokenization": (
         "AddedToken",
