@@ -107,17 +107,18 @@ if TYPE_CHECKING:
     from .outputs import QuestionAnsweringModelOutput as QuestionAnsweringModelOutput
     from .outputs import SequenceClassifierOutput as SequenceClassifierOutput
     from .outputs import TokenClassifierOutput as TokenClassifierOutput
-<<<<<<< ours
+    from .pipelines import AggregationStrategy as AggregationStrategy
     from .pipelines import FeatureExtractionPipeline as FeatureExtractionPipeline
     from .pipelines import FillMaskPipeline as FillMaskPipeline
+    from .pipelines import NerPipeline as NerPipeline
     from .pipelines import Pipeline as Pipeline
     from .pipelines import PipelineException as PipelineException
+    from .pipelines import QuestionAnsweringPipeline as QuestionAnsweringPipeline
     from .pipelines import TextClassificationPipeline as TextClassificationPipeline
+    from .pipelines import TokenClassificationPipeline as TokenClassificationPipeline
     from .pipelines import ZeroShotClassificationPipeline as ZeroShotClassificationPipeline
     from .pipelines import pipeline as pipeline
-=======
     from .sentences import SentenceTransformer as SentenceTransformer
->>>>>>> theirs
     from .tensor import Tensor as Tensor
     from .tokenization import AddedToken as AddedToken
     from .tokenization import AlbertTokenizer as AlbertTokenizer
@@ -243,19 +244,20 @@ _EXPORTS = {
         "SequenceClassifierOutput",
         "TokenClassifierOutput",
     ),
-<<<<<<< ours
     "pipelines": (
+        "AggregationStrategy",
         "FeatureExtractionPipeline",
         "FillMaskPipeline",
+        "NerPipeline",
         "Pipeline",
         "PipelineException",
+        "QuestionAnsweringPipeline",
         "TextClassificationPipeline",
+        "TokenClassificationPipeline",
         "ZeroShotClassificationPipeline",
         "pipeline",
     ),
-=======
     "sentences": ("SentenceTransformer",),
->>>>>>> theirs
     "tensor": ("Tensor",),
     "tokenization": (
         "AddedToken",

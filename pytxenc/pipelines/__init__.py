@@ -16,7 +16,11 @@ from .registry import PIPELINE_REGISTRY, PipelineRegistry, infer_task
 if TYPE_CHECKING:
     from .feature_extraction import FeatureExtractionPipeline as FeatureExtractionPipeline
     from .fill_mask import FillMaskPipeline as FillMaskPipeline
+    from .question_answering import QuestionAnsweringPipeline as QuestionAnsweringPipeline
     from .text_classification import TextClassificationPipeline as TextClassificationPipeline
+    from .token_classification import AggregationStrategy as AggregationStrategy
+    from .token_classification import NerPipeline as NerPipeline
+    from .token_classification import TokenClassificationPipeline as TokenClassificationPipeline
     from .zero_shot_classification import (
         ZeroShotClassificationPipeline as ZeroShotClassificationPipeline,
     )
@@ -24,9 +28,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger("pytxenc")
 
 _CLASSES = {
+    "AggregationStrategy": "token_classification",
     "FeatureExtractionPipeline": "feature_extraction",
     "FillMaskPipeline": "fill_mask",
+    "NerPipeline": "token_classification",
+    "QuestionAnsweringPipeline": "question_answering",
     "TextClassificationPipeline": "text_classification",
+    "TokenClassificationPipeline": "token_classification",
     "ZeroShotClassificationPipeline": "zero_shot_classification",
 }
 

@@ -311,6 +311,12 @@ class Pipeline(ABC):
             )
         return item
 
+    def _longest_input(self) -> int:
+        """Tokens that both the tokenizer and the model allow."""
+        limit = int(self.tokenizer.model_max_length)
+        own = isinstance(self.model, PreTrainedModel)
+        return min(limit, longest_input(self.model)) if own else limit
+
     def _pad_token_id(self) -> int:
         """What rows are padded with: any id will do, for the mask hides it."""
         for holder in (self.tokenizer, getattr(self.model, "config", None)):

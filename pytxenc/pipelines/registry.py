@@ -28,6 +28,11 @@ _TASKS = {
     "fill-mask": _entry(
         "FillMaskPipeline", "AutoModelForMaskedLM", "distilbert/distilroberta-base"
     ),
+    "question-answering": _entry(
+        "QuestionAnsweringPipeline",
+        "AutoModelForQuestionAnswering",
+        "distilbert/distilbert-base-cased-distilled-squad",
+    ),
     "text-classification": _entry(
         "TextClassificationPipeline",
         "AutoModelForSequenceClassification",
@@ -37,6 +42,11 @@ _TASKS = {
         "ZeroShotClassificationPipeline",
         "AutoModelForSequenceClassification",
         "FacebookAI/roberta-large-mnli",
+    ),
+    "token-classification": _entry(
+        "TokenClassificationPipeline",
+        "AutoModelForTokenClassification",
+        "dbmdz/bert-large-cased-finetuned-conll03-english",
     ),
 }
 _ALIASES = {"ner": "token-classification", "sentiment-analysis": "text-classification"}

@@ -1,5 +1,7 @@
 """Results of the tasks against those of transformers' pipelines, on the same directories."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ def masked(pipe, texts):
 )
 def test_text_classification(both, assert_same, texts, family, fields):
     ours, theirs = both("text-classification", family, "ForSequenceClassification", fields)
-    pairs = [{"text": a, "text_pair": b} for a, b in zip(texts, texts[1:], strict=False)]
+    pairs = [{"text": a, "text_pair": b} for a, b in itertools.pairwise(texts)]
     for inputs in (texts[0], texts, texts[:1], "", pairs[0], pairs, [[[texts[0], texts[1]]]]):
         for options in (
             {},
