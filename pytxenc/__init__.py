@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     from .pipelines import Pipeline as Pipeline
     from .pipelines import PipelineException as PipelineException
     from .pipelines import QuestionAnsweringPipeline as QuestionAnsweringPipeline
+    from .pipelines import SentenceSimilarityPipeline as SentenceSimilarityPipeline
     from .pipelines import TextClassificationPipeline as TextClassificationPipeline
     from .pipelines import TokenClassificationPipeline as TokenClassificationPipeline
     from .pipelines import ZeroShotClassificationPipeline as ZeroShotClassificationPipeline
@@ -252,6 +253,7 @@ _EXPORTS = {
         "Pipeline",
         "PipelineException",
         "QuestionAnsweringPipeline",
+        "SentenceSimilarityPipeline",
         "TextClassificationPipeline",
         "TokenClassificationPipeline",
         "ZeroShotClassificationPipeline",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .feature_extraction import FeatureExtractionPipeline as FeatureExtractionPipeline
     from .fill_mask import FillMaskPipeline as FillMaskPipeline
     from .question_answering import QuestionAnsweringPipeline as QuestionAnsweringPipeline
+    from .sentence_similarity import SentenceSimilarityPipeline as SentenceSimilarityPipeline
     from .text_classification import TextClassificationPipeline as TextClassificationPipeline
     from .token_classification import AggregationStrategy as AggregationStrategy
     from .token_classification import NerPipeline as NerPipeline
@@ -33,6 +34,7 @@ _CLASSES = {
     "FillMaskPipeline": "fill_mask",
     "NerPipeline": "token_classification",
     "QuestionAnsweringPipeline": "question_answering",
+    "SentenceSimilarityPipeline": "sentence_similarity",
     "TextClassificationPipeline": "text_classification",
     "TokenClassificationPipeline": "token_classification",
     "ZeroShotClassificationPipeline": "zero_shot_classification",

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..configuration import CONFIG_NAME, PreTrainedConfig
-from ..hub import Source
-from ..modeling.pretrained import HUB_KEYWORDS
+from ..hub import HUB_KEYWORDS, Source
 from ..tokenization import AutoTokenizer
 
 Options = dict[str, Any]

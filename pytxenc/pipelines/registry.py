@@ -33,6 +33,9 @@ _TASKS = {
         "AutoModelForQuestionAnswering",
         "distilbert/distilbert-base-cased-distilled-squad",
     ),
+    "sentence-similarity": _entry(
+        "SentenceSimilarityPipeline", "AutoModel", "sentence-transformers/all-MiniLM-L6-v2"
+    ),
     "text-classification": _entry(
         "TextClassificationPipeline",
         "AutoModelForSequenceClassification",
