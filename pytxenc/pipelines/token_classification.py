@@ -6,6 +6,7 @@ import itertools
 import logging
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ..modeling.heads import TokenClassificationModel
 from ..tokenization.call_options import check_count
 from .base import ChunkPipeline, Parameters
-from .text_classification import softmax
+from .scores import softmax
 
 logger = logging.getLogger("pytxenc")
 
@@ -89,7 +90,8 @@ def word_labels(
         chosen = probabilities[first]
     elif strategy is AggregationStrategy.AVERAGE:
         lengths = np.diff(first, append=len(probabilities))
-        chosen = np.add.reduceat(probabilities, first, axis=0) / lengths[:, None].astype(np.float32)
+        sums = np.add.reduceat(probabilities, first, axis=0, dtype=np.float32)
+        chosen = (sums / lengths[:, None]).astype(np.float32)
     else:  # the token that is surest of its label; the first one of several
         surest = probabilities.max(axis=1)
         word = np.repeat(np.arange(len(first)), np.diff(first, append=len(surest)))
@@ -147,20 +149,25 @@ def grouped_entities(
     runs = np.flatnonzero(np.r_[True, (tags[1:] != tags[:-1]) | scheme.begins[labels[1:]]])
     lengths = np.diff(runs, append=len(labels))
     means = np.add.reduceat(scores, runs) / lengths.astype(np.float32)
-    starts = first[runs].tolist()
+    parts = window.tokens
+    if strategy is not AggregationStrategy.SIMPLE:
+        # Words are made text here and once more below, as the reference does: where tokens
+        # hold the spaces between words, as in unigram models, these are lost.
+        parts = [to_string(window.tokens[a:b]) for a, b in itertools.pairwise([*first, count])]
     entities = []
-    for label, score, start, end in zip(
-        labels[runs].tolist(), means, starts, [*starts[1:], count], strict=True
+    for label, score, run, end in zip(
+        labels[runs].tolist(), means, runs.tolist(), [*runs[1:].tolist(), len(first)], strict=True
     ):
         group = scheme.groups[label]
         if group not in ignored:
+            last = first[end] if end < len(first) else count
             entities.append(
                 {
                     "entity_group": group,
                     "score": score,
-                    "word": to_string(window.tokens[start:end]),
-                    "start": window.spans[start][0],
-                    "end": window.spans[end - 1][1],
+                    "word": to_string(parts[run:end]),
+                    "start": window.spans[first[run]][0],
+                    "end": window.spans[last - 1][1],
                 }
             )
     return entities
@@ -182,7 +189,8 @@ def _weight(entity: Entity) -> tuple[int, float]:
     return entity["end"] - entity["start"], entity["score"]
 
 
-class WithOffsets(NamedTuple):
+@dataclass(frozen=True)
+class WithOffsets:
     """An input whose tokens are said to be elsewhere than the tokenizer has them."""
 
     text: Any
@@ -206,12 +214,8 @@ class TokenClassificationPipeline(ChunkPipeline):
         super().__init__(model, tokenizer, **kwargs)
         self._cut_was_reported = False
 
-    def __call__(
-        self,
-        inputs: Any,
-        *,
-        offset_mapping: Sequence[Any] | None = None,
-        **kwargs: Any,
+    def __call__(  # type: ignore[override]
+        self, inputs: Any, *, offset_mapping: Sequence[Any] | None = None, **kwargs: Any
     ) -> Any:
         """Label the tokens of a text, of a list of texts or of a stream.
 
@@ -299,7 +303,7 @@ class TokenClassificationPipeline(ChunkPipeline):
         """The text as the model takes it: one row, or with `stride` one for every window."""
         given = None
         if isinstance(sentence, WithOffsets):
-            sentence, given = sentence
+            sentence, given = sentence.text, sentence.offsets
         text = delimiter.join(_words(sentence)) if is_split_into_words else _text(sentence)
         limit = self._longest_input()
         encoded = self.tokenizer(
@@ -420,8 +424,9 @@ def _words(sentence: Any) -> list[str]:
 
 def _with_offsets(inputs: Any, offset_mapping: Sequence[Any]) -> Any:
     """The inputs, each with its part of `offset_mapping`."""
-    flat = bool(offset_mapping) and all(len(p) == 2 and _is_number(p[0]) for p in offset_mapping)
-    mappings = [offset_mapping] if flat else offset_mapping
+    mappings = list(offset_mapping)
+    if mappings and all(len(pair) == 2 and _is_number(pair[0]) for pair in mappings):
+        mappings = [mappings]  # of one text
     texts = list(inputs) if _is_list(inputs) else [inputs]
     if len(mappings) != len(texts):
         raise ValueError(f"offset_mapping is for {len(mappings)} texts, but {len(texts)} are given")
