@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     from .outputs import QuestionAnsweringModelOutput as QuestionAnsweringModelOutput
     from .outputs import SequenceClassifierOutput as SequenceClassifierOutput
     from .outputs import TokenClassifierOutput as TokenClassifierOutput
+    from .sentences import SentenceTransformer as SentenceTransformer
     from .tensor import Tensor as Tensor
     from .tokenization import AddedToken as AddedToken
     from .tokenization import AlbertTokenizer as AlbertTokenizer
@@ -232,6 +233,7 @@ _EXPORTS = {
         "SequenceClassifierOutput",
         "TokenClassifierOutput",
     ),
+    "sentences": ("SentenceTransformer",),
     "tensor": ("Tensor",),
     "tokenization": (
         "AddedToken",

@@ -26,25 +26,25 @@ _PARTS: dict[str, Any] = {cls.__name__: cls for cls in (Transformer, Pooling, De
 
 # Names of models that belong to no organisation on the hub; other names without one are
 # sentence-transformers' own.
-_WITHOUT_ORGANISATION = frozenset(
-    """
-    albert-base-v1 albert-base-v2 albert-large-v1 albert-large-v2 albert-xlarge-v1
-    albert-xlarge-v2 albert-xxlarge-v1 albert-xxlarge-v2 bert-base-cased
-    bert-base-cased-finetuned-mrpc bert-base-chinese bert-base-german-cased
-    bert-base-german-dbmdz-cased bert-base-german-dbmdz-uncased bert-base-multilingual-cased
-    bert-base-multilingual-uncased bert-base-uncased bert-large-cased
-    bert-large-cased-whole-word-masking bert-large-cased-whole-word-masking-finetuned-squad
-    bert-large-uncased bert-large-uncased-whole-word-masking
-    bert-large-uncased-whole-word-masking-finetuned-squad camembert-base distilbert-base-cased
-    distilbert-base-cased-distilled-squad distilbert-base-german-cased
-    distilbert-base-multilingual-cased distilbert-base-uncased
-    distilbert-base-uncased-distilled-squad distilbert-base-uncased-finetuned-sst-2-english
-    distilroberta-base roberta-base roberta-base-openai-detector roberta-large
-    roberta-large-mnli roberta-large-openai-detector xlm-roberta-base xlm-roberta-large
-    xlm-roberta-large-finetuned-conll02-dutch xlm-roberta-large-finetuned-conll02-spanish
-    xlm-roberta-large-finetuned-conll03-english xlm-roberta-large-finetuned-conll03-german
-    """.split()
-)
+_WITHOUT_ORGANISATION = frozenset((
+    "albert-base-v1", "albert-base-v2", "albert-large-v1", "albert-large-v2",
+    "albert-xlarge-v1", "albert-xlarge-v2", "albert-xxlarge-v1", "albert-xxlarge-v2",
+    "bert-base-cased", "bert-base-cased-finetuned-mrpc", "bert-base-chinese",
+    "bert-base-german-cased", "bert-base-german-dbmdz-cased", "bert-base-german-dbmdz-uncased",
+    "bert-base-multilingual-cased", "bert-base-multilingual-uncased", "bert-base-uncased",
+    "bert-large-cased", "bert-large-cased-whole-word-masking",
+    "bert-large-cased-whole-word-masking-finetuned-squad", "bert-large-uncased",
+    "bert-large-uncased-whole-word-masking",
+    "bert-large-uncased-whole-word-masking-finetuned-squad", "camembert-base",
+    "distilbert-base-cased", "distilbert-base-cased-distilled-squad",
+    "distilbert-base-german-cased", "distilbert-base-multilingual-cased",
+    "distilbert-base-uncased", "distilbert-base-uncased-distilled-squad",
+    "distilbert-base-uncased-finetuned-sst-2-english", "distilroberta-base", "roberta-base",
+    "roberta-base-openai-detector", "roberta-large", "roberta-large-mnli",
+    "roberta-large-openai-detector", "xlm-roberta-base", "xlm-roberta-large",
+    "xlm-roberta-large-finetuned-conll02-dutch", "xlm-roberta-large-finetuned-conll02-spanish",
+    "xlm-roberta-large-finetuned-conll03-english", "xlm-roberta-large-finetuned-conll03-german",
+))  # fmt: skip
 
 
 def find_model(name: str | os.PathLike[str], **hub: Any) -> Source:
@@ -148,9 +148,7 @@ def check_modules(modules: Sequence[Module]) -> list[Module]:
     return list(modules)
 
 
-def save_modules(
-    folder: Path, modules: Sequence[Module], settings: Mapping[str, Any]
-) -> None:
+def save_modules(folder: Path, modules: Sequence[Module], settings: Mapping[str, Any]) -> None:
     """Write the parts and the settings so that every sentence-transformers reads them."""
     entries = []
     for index, module in enumerate(modules):

@@ -55,6 +55,14 @@ _ACTIVATIONS: dict[str, Callable[[_Array], _Array]] = {
 }
 
 
+# Arguments of a transformer in its file, and their older names.
+_FURTHER = {
+    "model_kwargs": "model_args",
+    "processor_kwargs": "tokenizer_args",
+    "config_kwargs": "config_args",
+}
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON as sentence-transformers does, complete or not at all."""
     write_text(path, json.dumps(value, indent=2) + "\n")
@@ -151,29 +159,24 @@ class Transformer:
             ("module_output_name", "token_embeddings"),
         ):
             if config.get(name, usual) != usual:
-                raise ValueError(
-                    f"{file}: has {name} {config[name]!r}; computed here is {usual!r}"
-                )
+                raise ValueError(f"{file}: has {name} {config[name]!r}; computed here is {usual!r}")
         for name in ("query_length", "document_length", "query_expansion", "processing_kwargs"):
             if config.get(name):
                 raise ValueError(f"{file}: has {name}, which is not supported")
         if "text" not in config.get("modality_config", {"text": {}}):
             raise ValueError(f"{file}: has a model of {list(config['modality_config'])}, not text")
-        stored = {
-            ours: {**(config.get(old) or {}), **(config.get(ours) or {}), **(kwargs.get(ours) or {})}
-            for ours, old in (
-                ("model_kwargs", "model_args"),
-                ("processor_kwargs", "tokenizer_args"),
-                ("config_kwargs", "config_args"),
-            )
-        }
+        stored: dict[str, Any] = {}
+        for name, old in _FURTHER.items():
+            stored[name] = {}
+            for further in (config.get(old), config.get(name), kwargs.get(name)):
+                stored[name].update(further or {})
+        options = {**hub, "subfolder": path} if path else hub
         return cls(
             source.name,
             max_seq_length=config.get("max_seq_length"),
             do_lower_case=bool(config.get("do_lower_case")),
             **stored,
-            **hub,
-            **({"subfolder": path} if path else {}),
+            **options,
         )
 
     def save(self, folder: Path) -> None:
@@ -194,7 +197,7 @@ def _positions(config: Any) -> int:
     """Tokens that a model has positions for; RoBERTa's begin behind the padding's."""
     positions = int(config.max_position_embeddings)
     if isinstance(config, (RobertaConfig, XLMRobertaConfig)):
-        positions -= config.pad_token_id + 1
+        positions -= int(config.pad_token_id or 0) + 1  # type: ignore[union-attr]
     return positions
 
 
@@ -340,9 +343,7 @@ class Dense:
             result += self.bias
         result = self._activation(result)
         if self.use_residual:
-            result = result + (
-                vectors if self.residual is None else vectors @ self.residual.T
-            )
+            result = result + (vectors if self.residual is None else vectors @ self.residual.T)
         return result
 
     @classmethod

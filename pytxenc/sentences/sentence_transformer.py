@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,15 @@ _REFUSED = {
     "chunk_size": "one process computes on all cores (pytxenc.set_num_threads)",
     "use_auth_token": "it is now called token",
 }
+
+
+class _Options(NamedTuple):
+    """What one call of `encode` asks for, worked out."""
+
+    prompt: str
+    batch_size: int | None
+    normalize: bool
+    dim: int | None  # numbers of a vector to keep
 
 
 class SentenceTransformer:
@@ -179,22 +188,17 @@ class SentenceTransformer:
         texts = list(_checked([inputs] if single else inputs))
         if show_progress_bar is None:
             show_progress_bar = logger.getEffectiveLevel() <= logging.INFO
-        options = {
-            "prompt": self._prompt(prompt, prompt_name),
-            "batch_size": _positive("batch_size", batch_size),
-            "normalize": normalize_embeddings,
-            "dim": _positive("truncate_dim", truncate_dim) or self.truncate_dim,
-        }
+        options = self._options(prompt, prompt_name, batch_size, normalize_embeddings, truncate_dim)
         with _progress_bar(show_progress_bar, len(texts)) as done:
             if output_value != "sentence_embedding":
-                results = self._features(texts, done, **options)
+                results = self._features(texts, done, options)
                 if output_value is not None:
                     results = [features[output_value] for features in results]
                 return results[0] if single else results
-            vectors = np.empty((len(texts), self._width(options["dim"])), np.float32)
+            vectors = np.empty((len(texts), self._width(options.dim)), np.float32)
             start = 0
             for window in windows(texts):
-                vectors[start : start + len(window)] = self._vectors(window, done, **options)
+                vectors[start : start + len(window)] = self._vectors(window, done, options)
                 start += len(window)
         result: Any = vectors
         if precision != "float32":
@@ -220,14 +224,9 @@ class SentenceTransformer:
         Nothing is held but the texts and vectors of the present block.  Arguments and errors
         are those of `encode`.
         """
-        options = {
-            "prompt": self._prompt(prompt, prompt_name),
-            "batch_size": _positive("batch_size", batch_size),
-            "normalize": normalize_embeddings,
-            "dim": _positive("truncate_dim", truncate_dim) or self.truncate_dim,
-        }
+        options = self._options(prompt, prompt_name, batch_size, normalize_embeddings, truncate_dim)
         texts = _checked(inputs)
-        return (self._vectors(window, lambda n: None, **options) for window in windows(texts))
+        return (self._vectors(window, lambda n: None, options) for window in windows(texts))
 
     def encode_query(
         self,
@@ -255,56 +254,58 @@ class SentenceTransformer:
             prompt_name = next((name for name in _DOCUMENT_PROMPTS if name in self.prompts), None)
         return self.encode(inputs, prompt_name, prompt, *args, **kwargs)
 
-    def _batches(
-        self, texts: Sequence[str], prompt: str, batch_size: int | None
-    ) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[np.int64]], int]]:
-        """Batches of the texts: which, the model's inputs, and tokens of the prompt."""
-        transformer = self._modules[0]
-        rows = transformer.rows([prompt + text for text in texts] if prompt else texts)
-        length = transformer.prompt_length(prompt) if prompt else 0
-        for chosen in batches([len(row) for row in rows["input_ids"]], batch_size):
-            yield chosen, transformer.pad(rows, chosen), length
-
-    def _pooled(self, batch: dict[str, Any], length: int, normalize: bool, dim: int | None) -> Any:
-        """The vectors of a batch, as they leave the last part."""
-        vectors = self._modules[1](self._modules[0].model, batch, length)
-        for module in self._modules[2:]:
-            vectors = module(vectors)
-        vectors = vectors[:, :dim]
-        return unit(vectors) if normalize else vectors
-
-    def _vectors(
+    def _options(
         self,
-        texts: Sequence[str],
-        done: Any,
-        *,
-        prompt: str,
+        prompt: str | None,
+        prompt_name: str | None,
         batch_size: int | None,
         normalize: bool,
         dim: int | None,
+    ) -> _Options:
+        return _Options(
+            self._prompt(prompt, prompt_name),
+            _positive("batch_size", batch_size),
+            bool(normalize),
+            _positive("truncate_dim", dim) or self.truncate_dim,
+        )
+
+    def _batches(
+        self, texts: Sequence[str], options: _Options
+    ) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[np.int64]], int]]:
+        """Batches of the texts: which, the model's inputs, and tokens of the prompt."""
+        transformer = self._modules[0]
+        prompt = options.prompt
+        rows = transformer.rows([prompt + text for text in texts] if prompt else texts)
+        length = transformer.prompt_length(prompt) if prompt else 0
+        for chosen in batches([len(row) for row in rows["input_ids"]], options.batch_size):
+            yield chosen, transformer.pad(rows, chosen), length
+
+    def _pooled(self, batch: dict[str, Any], length: int, options: _Options) -> _Array:
+        """The vectors of a batch, as they leave the last part."""
+        vectors: _Array = self._modules[1](self._modules[0].model, batch, length)
+        for module in self._modules[2:]:
+            vectors = module(vectors)
+        vectors = vectors[:, : options.dim]
+        return unit(vectors) if options.normalize else vectors
+
+    def _vectors(
+        self, texts: Sequence[str], done: Callable[[int], Any], options: _Options
     ) -> _Array:
-        vectors = np.empty((len(texts), self._width(dim)), np.float32)
-        for chosen, batch, length in self._batches(texts, prompt, batch_size):
-            vectors[chosen] = self._pooled(batch, length, normalize, dim)
+        vectors = np.empty((len(texts), self._width(options.dim)), np.float32)
+        for chosen, batch, length in self._batches(texts, options):
+            vectors[chosen] = self._pooled(batch, length, options)
             done(len(chosen))
         return vectors
 
     def _features(
-        self,
-        texts: Sequence[str],
-        done: Any,
-        *,
-        prompt: str,
-        batch_size: int | None,
-        normalize: bool,
-        dim: int | None,
+        self, texts: Sequence[str], done: Callable[[int], Any], options: _Options
     ) -> list[Any]:
         """For every text a dict of tensors: inputs, token_embeddings and sentence_embedding."""
         results: list[Any] = [None] * len(texts)
         for window_start, window in _numbered(windows(texts)):
-            for chosen, batch, length in self._batches(window, prompt, batch_size):
+            for chosen, batch, length in self._batches(window, options):
                 hidden = self._modules[0].model(**batch).last_hidden_state
-                vectors = self._pooled(batch, length, normalize, dim)
+                vectors = self._pooled(batch, length, options)
                 for row, index in enumerate(chosen):
                     tokens = int(batch["attention_mask"][row].sum())
                     features = {name: values[row, :tokens] for name, values in batch.items()}
@@ -344,7 +345,7 @@ class SentenceTransformer:
 
     @property
     def similarity_fn_name(self) -> str:
-        """"cosine", "dot", "euclidean" or "manhattan"; distances count as negative."""
+        """ "cosine", "dot", "euclidean" or "manhattan"; distances count as negative."""
         return self._similarity_fn_name
 
     @similarity_fn_name.setter
