@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
+    "encode": "turn texts in files into vectors",
+    "info": "tell what a model is made of, without loading it",
     "tokenize": "encode text files into arrays of token ids",
     "train-tokenizer": "train a tokenizer on text files",
 }
