@@ -1,14 +1,14 @@
 """Small sentence models, and sentence-transformers to compare with."""
 
 import pytest
-from sentence_models import FILES, write_encoder, write_modules, write_pooling
+from sentence_models import FAMILIES, write_encoder, write_modules, write_pooling
 
 
 @pytest.fixture(scope="session")
 def encoders(tmp_path_factory):
     """The folder of a plain encoder of each family."""
     folders = {}
-    for family in FILES:
+    for family in FAMILIES:
         folders[family] = tmp_path_factory.mktemp(family)
         write_encoder(folders[family], family)
     return folders

@@ -12,7 +12,15 @@ SIZES = dict(
     hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=40,
     max_position_embeddings=40, initializer_range=0.3, hidden_act="gelu",
 )  # fmt: skip
-FILES = {"bert": "vocab.txt", "roberta": "vocab.json", "albert": "spiece.model"}
+# Family: its classes, the file of a small tokenizer, and the name that it gets.
+FAMILIES = {
+    "bert": ("Bert", "vocab.txt", None),
+    "roberta": ("Roberta", "vocab.json", None),
+    "xlm-roberta": ("XLMRoberta", "spiece.model", "sentencepiece.bpe.model"),
+    "albert": ("Albert", "spiece.model", None),
+    "distilbert": ("DistilBert", "vocab.txt", None),
+    "electra": ("Electra", "vocab.txt", None),
+}
 TEXTS = [
     "hello world",
     "",
@@ -90,17 +98,25 @@ def write_dense(folder, width, out, activation="Tanh", **config):
     save_file(tensors, folder / "model.safetensors")
 
 
+def sizes(family):
+    """SIZES by the names that the family has for them."""
+    if family != "distilbert":
+        return SIZES
+    names = {"intermediate_size": "hidden_dim", "hidden_act": "activation"}
+    return {names.get(key, key): value for key, value in SIZES.items()}
+
+
 def write_encoder(folder, family, **fields):
     """An encoder of random weights, all of them, and a small tokenizer."""
-    tokenizers = small_tokenizers.vocabulary_files()
-    for name, data in tokenizers[FILES[family]][1].items():
-        (folder / name).write_bytes(data)
-    name = {"bert": "Bert", "roberta": "Roberta", "albert": "Albert"}[family]
+    name, kind, file = FAMILIES[family]
+    for original, data in small_tokenizers.vocabulary_files()[kind][1].items():
+        (folder / (file if original == kind and file else original)).write_bytes(data)
     tokenizer = getattr(pytxenc, f"{name}Tokenizer").from_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    special = {} if family != "albert" else {"embedding_size": 12}
+    if family in ("albert", "electra"):
+        fields = {"embedding_size": 12, **fields}
     config = getattr(pytxenc, f"{name}Config")(
-        **{**SIZES, **special, "vocab_size": len(tokenizer), **fields},
+        **{**sizes(family), "vocab_size": len(tokenizer), **fields},
         pad_token_id=tokenizer.pad_token_id,
     )
     np.random.seed(0)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from sentence_models import (
-    FILES,
+    FAMILIES,
     NEW,
     SIZES,
     TEXTS,
@@ -37,7 +37,7 @@ def assert_near(ours, theirs, what=""):
     assert error < 1e-5, f"{what}: relative error {error:.2e}"
 
 
-@pytest.mark.parametrize("family", FILES)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_every_pooling(family, encoders, tmp_path, reference):
     for file in encoders[family].iterdir():
         (tmp_path / file.name).symlink_to(file)
