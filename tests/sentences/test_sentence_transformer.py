@@ -69,8 +69,8 @@ def test_batching():
     for batch in cut:
         sizes = [lengths[i] for i in batch]
         assert sizes == sorted(sizes, reverse=True)
-        assert len(batch) == 1 or len(batch) * sizes[0] <= 8192
-    assert len(cut) == 40 + 5 + 1
+        assert len(batch) == 1 or len(batch) * sizes[0] <= 4096
+    assert len(cut) == 40 + 10 + 1
     assert [len(batch) for batch in batching.batches([1] * 7, 3)] == [3, 3, 1]
 
 
