@@ -14,7 +14,9 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "classify": "label texts",
+    "encode": "turn texts in files into vectors",
     "fill-mask": "propose words for the masks in texts",
+    "info": "tell what a model is made of, without loading it",
     "tokenize": "encode text files into arrays of token ids",
     "train-tokenizer": "train a tokenizer on text files",
 }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 WINDOW_TEXTS = 4096
 _WINDOW_CHARACTERS = 1 << 24
 # Tokens of a batch, padding among them: enough for full speed, little enough for the cache.
-_BATCH_TOKENS = 8192
+_BATCH_TOKENS = 4096
 
 
 def windows(texts: Iterable[str]) -> Iterator[list[str]]:

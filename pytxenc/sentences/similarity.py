@@ -32,6 +32,8 @@ def similarity(name: str, one: Any, other: Any, pairwise: bool) -> Any:
             f"embeddings of {left.shape[-1]} and of {right.shape[-1]} numbers cannot be compared"
         )
     if pairwise:
+        if len(left) != len(right) and 1 not in (len(left), len(right)):
+            raise ValueError(f"{len(left)} and {len(right)} embeddings make no pairs")
         scores = FUNCTIONS[name][1](left, right)
         if to_numpy(one).ndim == to_numpy(other).ndim == 1:
             scores = scores[0]
