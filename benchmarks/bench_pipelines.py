@@ -1,0 +1,171 @@
+"""Pipelines and sentence embeddings on lists of texts, here and with transformers.
+
+Both engines have the same random weights and the same list of SST-2 sentences, each in a
+process of its own; they take turns.  transformers gets the batch size that its guide
+suggests trying; pytxenc chooses its own.
+"""
+
+import multiprocessing
+import os
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench_encoder import THREAD_SETTINGS
+from harness import Summary, arguments, data_dir, finish, machine, take_turns, without_tuning
+
+ENGINES = ("pytxenc", "transformers")
+
+
+class Work(NamedTuple):
+    """A task on a kind of model."""
+
+    task: str
+    head: str
+    tokenizer: str
+    texts: int
+    fields: dict[str, Any]
+
+
+_ROBERTA = dict(max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5)
+_MINILM = dict(hidden_size=384, num_hidden_layers=6, intermediate_size=1536)
+WORKS = {
+    "fill-mask, roberta-base": Work("fill-mask", "ForMaskedLM", "roberta-base", 64, _ROBERTA),
+    "text-classification, roberta-base": Work(
+        "text-classification", "ForSequenceClassification", "roberta-base", 64, _ROBERTA
+    ),
+    "embeddings, MiniLM-L6": Work("embeddings", "Model", "bert-base-cased", 512, _MINILM),
+}
+
+
+def prepare(folder: Path, work: Work) -> list[str]:
+    """Write a random model of the work's shape and its tokenizer; returns the texts."""
+    import transformers
+
+    family = "Roberta" if work.tokenizer.startswith("roberta") else "Bert"
+    tokenizer = getattr(transformers, f"{family}Tokenizer").from_pretrained(
+        data_dir() / "tokenizers" / work.tokenizer
+    )
+    config = getattr(transformers, f"{family}Config")(vocab_size=len(tokenizer), **work.fields)
+    getattr(transformers, family + work.head)(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    lines = (data_dir() / "tasks" / "sst2" / "dev.tsv").read_text().splitlines()
+    texts = [line.split("\t")[0] for line in lines[: work.texts]]
+    if work.task == "fill-mask":
+        texts = [f"{text.rsplit(' ', 1)[0]}{tokenizer.mask_token}." for text in texts]
+    return texts
+
+
+def load(engine: str, work: Work, folder: Path, threads: int) -> Any:
+    """A function from texts to results."""
+    if engine == "pytxenc":
+        import pytxenc
+
+        pytxenc.set_num_threads(threads)
+        if work.task == "embeddings":
+            return pytxenc.SentenceTransformer(folder).encode
+        return pytxenc.pipeline(work.task, str(folder))
+    import torch
+
+    torch.set_num_threads(threads)
+    if work.task == "embeddings":
+        import sentence_transformers
+
+        return sentence_transformers.SentenceTransformer(str(folder), device="cpu").encode
+    import transformers
+
+    pipe = transformers.pipeline(work.task, str(folder), device="cpu")
+    return lambda texts: pipe(texts, batch_size=32)
+
+
+def numbers(results: Any) -> Any:
+    """The results' scores, or the vectors, to compare."""
+    import numpy as np
+
+    if not isinstance(results, list):
+        return np.asarray(results)
+    return np.array([(r[0] if isinstance(r, list) else r)["score"] for r in results])
+
+
+def serve(
+    engine: str, work: Work, threads: int, folder: Path, texts: list[str], pipe: Connection
+) -> None:
+    """Be one engine: do the work whenever asked; the first answer is its results."""
+    run = load(engine, work, folder, threads)
+    pipe.send(numbers(run(texts)))
+    while pipe.recv():
+        start = time.perf_counter()
+        run(texts)
+        pipe.send(time.perf_counter() - start)
+
+
+def compare(work: Work, threads: int, rounds: int) -> tuple[dict[str, list[float]], float]:
+    """Seconds of every round by engine, and the largest difference of the results."""
+    context = multiprocessing.get_context("spawn")
+    for name in THREAD_SETTINGS:
+        os.environ[name] = str(threads)
+    pipes: dict[str, Any] = {}
+    results = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        texts = prepare(folder, work)
+        for engine in ENGINES:
+            pipes[engine], theirs = context.Pipe()
+            given = (engine, work, threads, folder, texts, theirs)
+            context.Process(target=serve, args=given, daemon=True).start()
+            results[engine] = pipes[engine].recv()
+
+        def turn(pipe: Any) -> float:
+            pipe.send(True)
+            return float(pipe.recv())
+
+        seconds = take_turns({e: lambda e=e: turn(pipes[e]) for e in ENGINES}, rounds)
+    for pipe in pipes.values():
+        pipe.send(False)
+    return seconds, float(abs(results["pytxenc"] - results["transformers"]).max())
+
+
+def main() -> None:
+    parser = arguments("Pipelines on lists of texts.", rounds=5)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    options = parser.parse_args()
+    without_tuning()
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+    about = machine()
+    print(f"{about['cpu']}, {about['instruction set']}, OpenBLAS for {about['OpenBLAS core']}")
+    results = []
+    for name, work in WORKS.items():
+        for threads in options.threads:
+            seconds, difference = compare(work, threads, options.rounds)
+            speeds = {e: Summary.of([work.texts / s for s in seconds[e]]) for e in ENGINES}
+            ours, theirs = (seconds[engine] for engine in ENGINES)
+            ratio = Summary.of([t / o for o, t in zip(ours, theirs, strict=True)])
+            print(f"{name}, {threads} thread(s), texts a second:")
+            for engine, speed in speeds.items():
+                print(
+                    f"  {engine:12} {speed.median:8.1f}   ({speed.least:.1f} to {speed.most:.1f})"
+                )
+            print(
+                f"  {ratio.median:.2f} times ({ratio.least:.2f} to {ratio.most:.2f}); "
+                f"results differ by {difference:.1e}"
+            )
+            results.append(
+                {
+                    "work": name,
+                    "threads": threads,
+                    "texts": work.texts,
+                    "seconds": seconds,
+                    "ratio": ratio._asdict(),
+                    "difference": difference,
+                }
+            )
+    finish(options.json, results)
+
+
+if __name__ == "__main__":
+    main()
