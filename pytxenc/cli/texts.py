@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -12,13 +13,11 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytxenc
-from pytxenc.cli.reading import add_reading_arguments
-from pytxenc.corpus import read_documents
+from pytxenc.cli.reading import add_reading_arguments, read_options
+from pytxenc.corpus.readers import read_batches
 from pytxenc.safetensors_file import atomic_file
 
 T = TypeVar("T")
-
-_READING = ("format", "text_field", "split", "errors", "missing")
 
 
 def add_text_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +31,7 @@ def add_text_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="read texts from a file; may be given again",
     )
-    add_reading_arguments(parser)
-    parser.set_defaults(split="line")
+    add_reading_arguments(parser, split="line")
 
 
 def add_result_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +42,7 @@ def add_result_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write to a file, which appears when it is complete (default: standard output)",
     )
+    add("--force", action="store_true", help="replace the file if it is there already")
     add("--json", action="store_true", help="write JSON Lines, an object for every text")
     add = parser.add_argument_group("running").add_argument
     add("--threads", type=int, metavar="N", help="threads to compute with (default: all cores)")
@@ -57,14 +56,16 @@ def read_texts(arguments: argparse.Namespace) -> tuple[Iterator[str], int | None
     if arguments.texts:
         return iter(arguments.texts), len(arguments.texts)
     if arguments.file:
-        options = {name: getattr(arguments, name) for name in _READING}
-        return read_documents(arguments.file, **options), None
+        batches = read_batches(arguments.file, read_options(arguments), nbytes=1 << 20)
+        return (text for batch in batches for text in batch.documents()), None
     stream = io.TextIOWrapper(sys.stdin.buffer, "utf-8", errors=arguments.errors)
     return (line.rstrip("\r\n") for line in stream), None
 
 
 def start(arguments: argparse.Namespace) -> None:
-    """Set the number of threads."""
+    """Check the output, before any work is done, and set the number of threads."""
+    if arguments.output is not None and os.path.lexists(arguments.output) and not arguments.force:
+        raise FileExistsError(f"{arguments.output} exists; --force replaces it")
     if arguments.threads is not None:
         pytxenc.set_num_threads(arguments.threads)
 

@@ -48,6 +48,12 @@ def test_classify_files(capsys, classifier, texts, tmp_path):
         "--top-k", "all", "--json", "--output", output, "--function-to-apply", "sigmoid",
     )  # fmt: skip
     assert (status, out, err) == (0, "", "")
+    before = output.read_bytes()
+    again = run(
+        capsys, "classify", "--model", classifier, "--file", path, "--text-field", "body",
+        "--top-k", "all", "--json", "-o", output, "--function-to-apply", "sigmoid", "--force",
+    )  # fmt: skip
+    assert again == (0, "", "") and output.read_bytes() == before
     records = list(map(json.loads, output.read_text("utf-8").splitlines()))
     pipe = pytxenc.pipeline("text-classification", classifier)
     expected = pipe(texts, top_k=None, function_to_apply="sigmoid")
@@ -115,7 +121,12 @@ def test_errors(capsys, classifier, filler, tmp_path):
     output.write_text("what was there")
     for command, arguments, message in (
         ("fill-mask", ["-m", filler, "no gap here"], "No mask_token"),
-        ("fill-mask", ["-m", filler, "-o", output, "a <mask>", "no gap"], "input 1: No mask_token"),
+        ("fill-mask", ["-m", filler, "-o", output, "a <mask>"], "--force replaces it"),
+        (
+            "fill-mask",
+            ["-m", filler, "--force", "-o", output, "a <mask>", "no gap"],
+            "input 1: No mask_token",
+        ),
         ("fill-mask", ["-m", filler, "<mask>" * 90], "truncat"),
         ("fill-mask", ["-m", classifier, "<mask>"], "No mask_token"),
         ("classify", ["-m", classifier, "a", "--file", "b"], "either texts or --file"),
