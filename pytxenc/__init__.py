@@ -119,6 +119,7 @@ if TYPE_CHECKING:
     from .pipelines import TokenClassificationPipeline as TokenClassificationPipeline
     from .pipelines import ZeroShotClassificationPipeline as ZeroShotClassificationPipeline
     from .pipelines import pipeline as pipeline
+    from .seed import set_seed as set_seed
     from .sentences import SentenceTransformer as SentenceTransformer
     from .tensor import Tensor as Tensor
     from .tokenization import AddedToken as AddedToken
@@ -259,6 +260,7 @@ _EXPORTS = {
         "ZeroShotClassificationPipeline",
         "pipeline",
     ),
+    "seed": ("set_seed",),
     "sentences": ("SentenceTransformer",),
     "tensor": ("Tensor",),
     "tokenization": (

@@ -57,8 +57,11 @@ class PreTrainedModel(Parameters, Saving):
     def __init__(self, config: Any, add_pooling_layer: bool = True) -> None:
         """Build a model with new weights, drawn as the reference draws them.
 
-        The draws come from a generator seeded by NumPy's global one: call
-        numpy.random.seed for repeatable weights.
+        Matrices and tables are normal with a standard deviation of initializer_range, the
+        padding token's row zero; biases are zeros and LayerNorms' weights ones.  (BERT's and
+        ALBERT's own code draws normal numbers up to two standard deviations only.)  The draws
+        come from a generator seeded by NumPy's global one: call `pytxenc.set_seed` for
+        repeatable weights.
 
         Raises:
             TypeError: config is not of this model's class.
@@ -136,7 +139,10 @@ class PreTrainedModel(Parameters, Saving):
 
     def _initialiser(self) -> Any:
         rng = np.random.default_rng(np.random.randint(0, 2**32, 4, np.uint32))
-        std, padding = float(self.config.initializer_range), self.config.pad_token_id
+        # As in the reference 0 means the usual range.
+        std, padding = float(self.config.initializer_range or 0.02), self.config.pad_token_id
+        if not 0 < std < float(np.finfo(np.float32).max):
+            raise ValueError(f"initializer_range is {std}; it must be a positive number")
         return lambda parameter: initial_value(parameter, std, padding, rng)
 
     # ---- loading ----
