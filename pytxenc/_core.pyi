@@ -268,6 +268,9 @@ class Encoder:
         pooled: bool = False,
         logits: bool = False,
         scores: bool = False,
+        predicted: Any = None,
+        pooling: str | None = None,
+        pooled_tokens: Any = None,
     ) -> dict[str, Any]:
         """Run the model; the float32 arrays asked for under their names.
 
@@ -276,6 +279,10 @@ class Encoder:
         attention_mask: bool (batch, length); attention_bias: float32, broadcast to (batch,
             heads, length, length), added to the scores, instead of it.
         wanted: bool (batch, length), where rows are not zero though they are padding.
+        predicted: bool (batch, length); "logits" are (n, vocabulary), of the n positions where
+            it is true.
+        pooling: how the last hidden states become "embeddings" (batch, hidden), as in
+            EncoderModel.embed; of the tokens that pooled_tokens, bool (batch, length), leaves.
 
         "hidden_states" and "attentions" are tuples, "pooled" comes as "pooler_output",
         "last_hidden" as "last_hidden_state".  The GIL is released.  IndexError for an id

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..configuration import PreTrainedConfig
 from ..tensor import to_numpy
 from .loading import Parameter, Weights
 
@@ -74,7 +75,7 @@ class Parameters:
     and arrays that were given out before stay as they were.
     """
 
-    config: Any
+    config: PreTrainedConfig
     _ties: ClassVar[dict[str, str]]
     _weights: Weights
     _parameters: list[Parameter]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,17 @@ _REFUSED = {
 }
 _FLOAT32 = ("auto", "float32", "float")
 
+Self = TypeVar("Self", bound="PreTrainedModel")
+Output = TypeVar("Output", bound=ModelOutput)
+Arguments = ParamSpec("Arguments")
+Returned = TypeVar("Returned", covariant=True)
+
+
+class _HasForward(Protocol[Arguments, Returned]):
+    """For type checkers: a call takes and returns what forward does."""
+
+    def forward(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Returned: ...
+
 
 class PreTrainedModel(Parameters, Saving):
     """Base of all models: a configuration, float32 weights and a forward pass in C.
@@ -54,7 +65,7 @@ class PreTrainedModel(Parameters, Saving):
     _part_of: str | None = None
     training: bool
 
-    def __init__(self, config: Any, add_pooling_layer: bool = True) -> None:
+    def __init__(self, config: PreTrainedConfig, add_pooling_layer: bool = True) -> None:
         """Build a model with new weights, drawn as the reference draws them.
 
         Matrices and tables are normal with a standard deviation of initializer_range, the
@@ -147,6 +158,26 @@ class PreTrainedModel(Parameters, Saving):
 
     # ---- loading ----
 
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls: type[Self],
+        pretrained_model_name_or_path: str | os.PathLike[str] | None,
+        add_pooling_layer: bool = True,
+        *,
+        output_loading_info: Literal[True],
+        **kwargs: Any,
+    ) -> tuple[Self, dict[str, Any]]: ...
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls: type[Self],
+        pretrained_model_name_or_path: str | os.PathLike[str] | None,
+        add_pooling_layer: bool = True,
+        *,
+        output_loading_info: Literal[False] = False,
+        **kwargs: Any,
+    ) -> Self: ...
     @classmethod
     def from_pretrained(
         cls,
@@ -234,7 +265,10 @@ class PreTrainedModel(Parameters, Saving):
 
     # ---- the forward pass ----
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(
+        self: _HasForward[Arguments, Returned], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Returned:
+        """Compute the model: `forward`."""
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -312,16 +346,16 @@ class PreTrainedModel(Parameters, Saving):
         """Where the model computes: always "cpu"."""
         return "cpu"
 
-    def train(self, mode: bool = True) -> Any:
+    def train(self: Self, mode: bool = True) -> Self:
         """Set `training`; returns the model."""
         self.training = bool(mode)
         return self
 
-    def eval(self) -> Any:
+    def eval(self: Self) -> Self:
         """The same as train(False)."""
         return self.train(False)
 
-    def to(self, device: Any = None, dtype: Any = None, non_blocking: bool = False) -> Any:
+    def to(self: Self, device: Any = None, dtype: Any = None, non_blocking: bool = False) -> Self:
         """Returns the model; ValueError for what is neither the processor nor float32.
 
         As in torch, a dtype may stand in the place of the device.
@@ -336,7 +370,7 @@ class PreTrainedModel(Parameters, Saving):
         return self
 
     @property
-    def base_model(self) -> Any:
+    def base_model(self) -> PreTrainedModel:
         """The encoder without the head, sharing the weights; it can compute but not change them.
 
         It is also found by its name in the weights: `model.bert`, `model.roberta`, ...
@@ -357,32 +391,34 @@ class PreTrainedModel(Parameters, Saving):
         base._part_of = type(self).__name__
         return base
 
-    def __getattr__(self, name: str) -> Any:
-        if name == type(self).base_model_prefix and self._head != "none":
-            return self.base_model
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    if not TYPE_CHECKING:  # which is to know of a misspelt attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name == type(self).base_model_prefix and self._head != "none":
+                return self.base_model
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def can_generate(self) -> bool:
         """False: encoders do not write text."""
         return False
 
-    def cuda(self, device: Any = None) -> Any:
+    def cuda(self: Self, device: Any = None) -> Self:
         """ValueError: the model computes on the CPU only."""
         return self.to("cuda")
 
-    def half(self) -> Any:
+    def half(self: Self) -> Self:
         """ValueError: the model computes in float32."""
         return self.to(dtype="float16")
 
-    def bfloat16(self) -> Any:
+    def bfloat16(self: Self) -> Self:
         """ValueError: the model computes in float32."""
         return self.to(dtype="bfloat16")
 
-    def float(self) -> Any:
+    def float(self: Self) -> Self:
         """Returns the model, which is float32 already."""
         return self
 
-    def cpu(self) -> Any:
+    def cpu(self: Self) -> Self:
         """Returns the model, which is there already."""
         return self
 
@@ -484,9 +520,7 @@ def _causal_bias(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[n
     return np.where(hidden, np.finfo(np.float32).min, np.float32(0))
 
 
-def finish(
-    output: type[ModelOutput], as_dict: bool, kind: Kind, **values: Any
-) -> ModelOutput | tuple[Any, ...]:
+def finish(output: type[ModelOutput], as_dict: bool, kind: Kind, **values: Any) -> Any:
     """The results as an output object or a tuple, in the caller's kind of tensor."""
 
     def wrap(value: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoint import weight_files
-from ..configuration import CONFIG_NAME
+from ..configuration import CONFIG_NAME, PreTrainedConfig
 from ..hub import PushToHubMixin
 from ..safetensors_file import save_file, write_text
 from ..tensor import to_numpy
@@ -87,7 +87,7 @@ def write_weights(
 class Saving(PushToHubMixin):
     """The part of a model that writes it."""
 
-    config: Any
+    config: PreTrainedConfig
     _ties: ClassVar[dict[str, str]]
 
     @property
