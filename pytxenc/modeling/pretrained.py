@@ -423,11 +423,29 @@ class PreTrainedModel(Parameters, Saving):
         return self
 
     def __repr__(self) -> str:
-        config = self.config
+        core, prefix = self._core_config, self.base_model_prefix + "."
+        words, width = self.get_input_embeddings().weight.shape
+        groups = core.get("num_hidden_groups")
+        shared = (
+            "" if groups is None else f", parameters in {groups} shared group{'s'[: groups > 1]}"
+        )
+        head = "pooler" if self._pooler else "none"
+        if self._head != "none":
+            own = (v.size for n, v in self.named_parameters() if not n.startswith(prefix))
+            head = f"{self._head.replace('_', ' ')}, {sum(own):,} parameters"
+            if any(name.startswith("classifier") for name in self._weights):
+                head += f", {self.config.num_labels} labels"
         return (
-            f"{type(self).__name__}({config.num_hidden_layers} layers, hidden "
-            f"{config.hidden_size}, {config.num_attention_heads} heads, vocabulary "
-            f"{config.vocab_size}, {self.num_parameters():,} parameters, float32)"
+            f"{type(self).__name__}(\n"
+            f"  embeddings: {words:,} tokens, {core['max_position_embeddings']:,} positions, "
+            f"width {width}\n"
+            f"  layers: {core['num_hidden_layers']}{shared}; hidden {core['hidden_size']}, "
+            f"{core['num_attention_heads']} heads, feed-forward {core['intermediate_size']}, "
+            f"{core['hidden_act']}\n"
+            f"  head: {head}\n"
+            f"  parameters: {self.num_parameters():,}, float32, "
+            f"{self.get_memory_footprint() / 1e6:,.2f} MB\n"
+            ")"
         )
 
     def __reduce__(self) -> Any:
