@@ -12,7 +12,6 @@ import pytxenc
 
 pytest.importorskip("mypy", reason="mypy is not installed")
 
-SETTINGS = "[mypy]\nstrict = true\nignore_missing_imports = true\n"
 USES = """
 from typing import Any
 from typing_extensions import assert_type
@@ -94,36 +93,43 @@ WRONG = {
 }
 
 
-def check(tmp_path, pytestconfig, code):
-    """What mypy prints of a file with the code."""
+@pytest.fixture
+def settings(tmp_path, pytestconfig):
+    """A file of settings for mypy."""
+    path, cache = tmp_path / "mypy.ini", pytestconfig.cache.mkdir("mypy")
+    path.write_text(f"[mypy]\nstrict = true\nignore_missing_imports = true\ncache_dir = {cache}\n")
+    return path
+
+
+@pytest.fixture
+def check(tmp_path, settings):
+    """A function to what mypy prints of code."""
     from mypy import api
 
-    (tmp_path / "uses.py").write_text(code)
-    (tmp_path / "mypy.ini").write_text(SETTINGS)
-    cache = pytestconfig.cache.mkdir("mypy")
-    return api.run(
-        [str(tmp_path / "uses.py"), f"--config-file={tmp_path / 'mypy.ini'}",
-         f"--cache-dir={cache}", "--hide-error-context", "--no-error-summary"]
-    )[0]  # fmt: skip
+    def run(code):
+        path = tmp_path / "uses.py"
+        path.write_text(code)
+        return api.run([str(path), f"--config-file={settings}", "--no-error-summary"])[0]
+
+    return run
 
 
-def test_types_of_public_names(tmp_path, pytestconfig):
+def test_types_of_public_names(check):
     everything = "\n".join(f"from pytxenc import {name} as _{name}" for name in pytxenc.__all__)
-    assert check(tmp_path, pytestconfig, USES + everything) == ""
+    assert check(USES + everything) == ""
 
 
-def test_wrong_uses_are_found(tmp_path, pytestconfig):
+def test_wrong_uses_are_found(check):
     code = "import pytxenc\nmodel = pytxenc.BertModel.from_pretrained('x')\n"
-    printed = check(tmp_path, pytestconfig, code + "\n".join(WRONG))
+    printed = check(code + "\n".join(WRONG))
     assert re.findall(r"\[([a-z-]+)\]$", printed, re.MULTILINE) == list(WRONG.values())
 
 
-def test_the_stub_of_the_extension_is_true(tmp_path):
-    (tmp_path / "mypy.ini").write_text(SETTINGS)
+def test_the_stub_of_the_extension_is_true(settings):
     done = subprocess.run(
         [sys.executable, "-m", "mypy.stubtest", "--concise", "pytxenc._core",
-         f"--mypy-config-file={tmp_path / 'mypy.ini'}"],
-        capture_output=True, text=True, timeout=600,
+         f"--mypy-config-file={settings}"],
+        capture_output=True, text=True, timeout=600, cwd=settings.parent,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 
