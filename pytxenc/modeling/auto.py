@@ -67,7 +67,7 @@ class AutoConfig:
 
         ValueError for another one, naming those that are known.
         """
-        if model_type not in _CONFIGS:
+        if not isinstance(model_type, str) or model_type not in _CONFIGS:
             raise ValueError(
                 f"model type {model_type!r} is not known here; known are {', '.join(_CONFIGS)}"
             )

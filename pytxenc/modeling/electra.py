@@ -23,8 +23,9 @@ from .heads import (
     SequenceClassificationModel,
     TokenClassificationModel,
 )
+from .inputs import as_array
 from .losses import replaced_token_loss
-from .pretrained import PreTrainedModel, as_array
+from .pretrained import PreTrainedModel
 
 
 class ElectraPreTrainedModel(PreTrainedModel):

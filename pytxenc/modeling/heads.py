@@ -21,9 +21,10 @@ from ..outputs import (
     SequenceClassifierOutput,
     TokenClassifierOutput,
 )
-from ..tensor import Kind, kind_of, to_numpy
+from ..tensor import Kind, kind_of
+from .inputs import as_array, as_bools, as_integers, chosen_states, finish
 from .losses import IGNORED_LABEL, classification_loss, cross_entropy, next_token_loss, span_loss
-from .pretrained import Output, PreTrainedModel, as_array, as_bools, chosen_states, finish
+from .pretrained import Output, PreTrainedModel
 
 
 class EncoderModel(PreTrainedModel, Generic[Output]):
@@ -325,13 +326,13 @@ class CausalLMModel(HeadModel[CausalLMOutputWithCrossAttentions]):
         kwargs["past_key_values"] = past_key_values
         num_items = kwargs.pop("num_items_in_batch", None)
         label_ids = as_array("labels", labels)
+        keep = as_integers("logits_to_keep", logits_to_keep)
+        if keep is None:
+            raise TypeError("logits_to_keep must be a number of positions or their indices")
 
         def fields(results: dict[str, Any]) -> dict[str, Any]:
             logits = results["logits"]
-            if isinstance(logits_to_keep, int):
-                kept = logits[:, -logits_to_keep:]
-            else:
-                kept = logits[:, to_numpy(logits_to_keep)]
+            kept = logits[:, keep if keep.ndim else slice(-int(keep), None)]
             loss = None
             if label_ids is not None:
                 items = None if num_items is None else float(num_items)
@@ -486,12 +487,12 @@ class MultipleChoiceModel(HeadModel[MultipleChoiceModelOutput]):
         label_ids = as_array("labels", labels)
         given = {
             "input_ids": input_ids,
+            "inputs_embeds": inputs_embeds,
             "attention_mask": attention_mask,
             "token_type_ids": token_type_ids,
             "position_ids": position_ids,
-            "inputs_embeds": inputs_embeds,
         }
-        nchoices = 1
+        batch: tuple[int, ...] = ()  # (batch, choices)
         flat: list[NDArray[Any] | None] = []
         for name, value in given.items():
             array = as_array(name, value)
@@ -502,16 +503,18 @@ class MultipleChoiceModel(HeadModel[MultipleChoiceModelOutput]):
                         f"{name} has shape {array.shape}; it must be (batch, choices, length"
                         f"{', embedding' if ndim == 4 else ''})"
                     )
-                nchoices = array.shape[1]
+                batch = batch or array.shape[:2]
+                if array.shape[:2] not in (batch, (1, 1)):
+                    raise ValueError(f"{name} has shape {array.shape}; the batch needs {batch}")
                 array = array.reshape(-1, *array.shape[2:])
             flat.append(array)
 
         def fields(results: dict[str, Any]) -> dict[str, Any]:
-            scores = results["scores"].reshape(-1, nchoices)
+            scores = results["scores"].reshape(batch)
             loss = None if label_ids is None else cross_entropy(scores, label_ids)
             return {"loss": loss, "logits": scores}
 
-        ids, mask, types, positions, embeds = flat
+        ids, embeds, mask, types, positions = flat
         return self._compute(
             (ids, mask, types, positions, embeds),
             kwargs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
@@ -15,14 +15,15 @@ from ..checkpoint import Checkpoint
 from ..configuration import PreTrainedConfig, dtype_name
 from ..hub import HUB_KEYWORDS, Source
 from ..outputs import ModelOutput
-from ..tensor import Kind, kind_of, like, to_numpy
+from ..tensor import Kind, kind_of, to_numpy
+from .inputs import as_array, as_flag, as_integers, as_states, causal_bias, split_mask, spread
 from .loading import Weights, fit_weights, initial_value
 from .parameters import Parameters
 from .saving import Saving
 
 # Keywords of transformers' from_pretrained that change nothing here.
 _WITHOUT_EFFECT = frozenset(
-    {"low_cpu_mem_usage", "device_map", "weights_only", "disable_mmap", "_fast_init",
+    {"low_cpu_mem_usage", "weights_only", "disable_mmap", "_fast_init",
      "from_tf", "from_flax", "mirror", "offload_state_dict", "trust_remote_code",
      "resume_download"}
 )  # fmt: skip
@@ -88,6 +89,11 @@ class PreTrainedModel(Parameters, Saving):
         self.training = True
 
     def _set_up(self, config: Any, pooler: bool) -> None:
+        if not self._family:
+            raise TypeError(
+                f"{type(self).__name__} is the base of all models: use a class such as BertModel, "
+                "or AutoModel"
+            )
         if not isinstance(config, self.config_class):
             raise TypeError(
                 f"{type(self).__name__} needs a {self.config_class.__name__}, "
@@ -226,6 +232,9 @@ class PreTrainedModel(Parameters, Saving):
         hub = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
         kwargs = {key: value for key, value in kwargs.items() if key not in _WITHOUT_EFFECT}
         _check_dtype(kwargs.pop("dtype", kwargs.pop("torch_dtype", None)))
+        _check_device_map(kwargs.pop("device_map", None))
+        if not isinstance(state_dict, Mapping | None):
+            raise TypeError(f"state_dict must be a mapping of names to tensors, not {state_dict!r}")
         # One source for all files: on the hub they then come from one commit.
         source = Source(name, **hub) if name is not None else None
         if source is None and (config is None or state_dict is None):
@@ -273,7 +282,9 @@ class PreTrainedModel(Parameters, Saving):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the model; see the class for arguments and results."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} has no forward pass: it is the base of the models that have"
+        )
 
     def _run(
         self,
@@ -290,27 +301,28 @@ class PreTrainedModel(Parameters, Saving):
 
         That is the kind of the tokens unless it is given.
         """
-        ids, embeds = as_array("input_ids", input_ids), as_array("inputs_embeds", inputs_embeds)
+        ids = as_integers("input_ids", input_ids)
+        embeds = as_array("inputs_embeds", inputs_embeds)
         tokens = ids if ids is not None else embeds
         shape = () if tokens is None else tokens.shape[:2]
         if wanted is not None and len(shape) == 2 and wanted.shape != shape:
             raise ValueError(f"labels have shape {wanted.shape}; the batch needs {shape}")
-        mask, bias = _split_mask(as_array("attention_mask", attention_mask))
+        mask, bias = split_mask(as_array("attention_mask", attention_mask))
         if getattr(self.config, "is_decoder", False) and bias is None and len(shape) == 2:
-            mask, bias = None, _causal_bias(_spread(mask, shape), shape)
+            mask, bias = None, causal_bias(spread(mask, shape), shape)
         results = self._encoder.forward(
             input_ids=ids,
             inputs_embeds=embeds,
-            attention_mask=_spread(mask, shape),
+            attention_mask=spread(mask, shape),
             attention_bias=bias,
-            token_type_ids=_spread(as_array("token_type_ids", token_type_ids), shape),
-            position_ids=_spread(as_array("position_ids", position_ids), shape),
+            token_type_ids=spread(as_integers("token_type_ids", token_type_ids), shape),
+            position_ids=spread(as_integers("position_ids", position_ids), shape),
             wanted=wanted,
             **outputs,
         )
         return results, kind_of(input_ids, inputs_embeds) if kind is None else kind
 
-    def _options(self, kwargs: dict[str, Any]) -> tuple[Any, bool, bool]:
+    def _options(self, kwargs: dict[str, Any]) -> tuple[bool | list[int], bool, bool]:
         """(output_hidden_states, output_attentions, return_dict) of a call."""
         hidden = kwargs.pop("output_hidden_states", None)
         attentions = kwargs.pop("output_attentions", None)
@@ -325,9 +337,12 @@ class PreTrainedModel(Parameters, Saving):
             raise unknown_keyword(type(self).__name__, next(iter(kwargs)), known)
         config = self.config
         return (
-            config.output_hidden_states if hidden is None else hidden,
-            bool(config.output_attentions if attentions is None else attentions),
-            bool(config.return_dict if as_dict is None else as_dict),
+            as_states(config.output_hidden_states if hidden is None else hidden),
+            as_flag(
+                "output_attentions",
+                config.output_attentions if attentions is None else attentions,
+            ),
+            as_flag("return_dict", config.return_dict if as_dict is None else as_dict),
         )
 
     def _argument_names(self) -> list[str]:
@@ -347,8 +362,10 @@ class PreTrainedModel(Parameters, Saving):
         return "cpu"
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Set `training`; returns the model."""
-        self.training = bool(mode)
+        """Set `training`; returns the model.  ValueError for a mode that is no bool."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"mode must be True or False, not {mode!r}")
+        self.training = mode
         return self
 
     def eval(self: Self) -> Self:
@@ -475,91 +492,9 @@ def _check_dtype(dtype: Any) -> None:
         raise ValueError(f"dtype={dtype!r} is not supported: models compute in float32")
 
 
-def as_array(what: str, value: Any) -> NDArray[Any] | None:
-    """The argument as an array; a ragged list is a ValueError that names it."""
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        raise TypeError(
-            f"{what} is a {type(value).__name__}, which holds several arguments: pass it as "
-            "model(**encoding)"
-        )
-    try:
-        return to_numpy(value)
-    except ValueError:
-        raise ValueError(
-            f"{what}: the rows have different lengths; pad them, for example with "
-            "tokenizer(..., padding=True)"
-        ) from None
-
-
-def as_bools(what: str, value: Any) -> NDArray[np.bool_] | None:
-    """The argument as an array of bools; TypeError for other numbers."""
-    array = as_array(what, value)
-    if array is not None and array.dtype != bool:
-        raise TypeError(f"{what} must hold bools (True where a token is meant), not {array.dtype}")
-    return array
-
-
-def _spread(array: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[Any] | None:
-    """The array, one row repeated over the batch."""
-    if array is not None and len(shape) == 2 and array.shape == (1, shape[1]) != shape:
-        array = np.broadcast_to(array, shape)
-    return array
-
-
-def _split_mask(
-    mask: NDArray[Any] | None,
-) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
-    """A mask as (bool (batch, length), None) or (None, float32 four-dimensional)."""
-    if mask is None:
-        return None, None
-    if mask.dtype.kind not in "biuf":
-        raise TypeError(f"attention_mask must hold numbers or bools, not {mask.dtype}")
-    if mask.ndim != 4:
-        return mask.astype(bool, copy=False), None
-    if mask.dtype == bool:
-        return None, np.where(mask, np.float32(0), np.finfo(np.float32).min)
-    if mask.dtype.kind != "f":
-        raise TypeError(
-            "attention_mask with four dimensions must be bool (True attends) or float "
-            f"(added to the scores), not {mask.dtype}"
-        )
-    return None, mask.astype(np.float32, copy=False)
-
-
-def _causal_bias(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """What is added to the scores of a decoder: no token sees one after it, or padding."""
-    hidden = np.triu(np.ones((1, 1, shape[1], shape[1]), bool), 1)
-    if mask is not None:
-        if mask.shape != shape:
-            raise ValueError(f"attention_mask has shape {mask.shape}; the batch needs {shape}")
-        hidden = hidden | ~mask[:, None, None, :]
-    return np.where(hidden, np.finfo(np.float32).min, np.float32(0))
-
-
-def finish(output: type[ModelOutput], as_dict: bool, kind: Kind, **values: Any) -> Any:
-    """The results as an output object or a tuple, in the caller's kind of tensor."""
-
-    def wrap(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(wrap(item) for item in value)
-        return None if value is None else like(value, kind)
-
-    result = output(**{name: wrap(value) for name, value in values.items()})
-    return result if as_dict else result.to_tuple()
-
-
-def chosen_states(
-    states: Sequence[Any] | None, which: bool | int | Sequence[int]
-) -> tuple[Any, ...] | None:
-    """The hidden states asked for: all for True, else None in place of those not named."""
-    if states is None or which is True:
-        return None if states is None else tuple(states)
-    wanted = [which] if isinstance(which, int) else list(which)
-    n = len(states)
-    for index in wanted:
-        if not -n <= index < n:
-            raise IndexError(f"output_hidden_states: {index} is not one of the {n} states")
-    keep = {index % n for index in wanted}
-    return tuple(state if i in keep else None for i, state in enumerate(states))
+def _check_device_map(device_map: Any) -> None:
+    devices = device_map.values() if isinstance(device_map, Mapping) else [device_map]
+    for device in devices:
+        name = str(device).split(":")[0]
+        if name not in ("None", "auto", "balanced", "balanced_low_0", "sequential", "cpu"):
+            raise ValueError(f"device_map={device_map!r}: pytxenc computes on the CPU only")
