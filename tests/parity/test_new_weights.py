@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 import pytxenc
-from pytxenc.configuration import AlbertConfig, BertConfig, RobertaConfig, XLMRobertaConfig
+from pytxenc.configuration import (
+    AlbertConfig,
+    BertConfig,
+    DistilBertConfig,
+    ElectraConfig,
+    RobertaConfig,
+    XLMRobertaConfig,
+)
 
 RANGE = 0.07
 SIZES = dict(
@@ -18,9 +25,14 @@ SIZES = dict(
 CONFIGS = {
     "Albert": AlbertConfig(**SIZES, embedding_size=24, pad_token_id=4, num_labels=5),
     "Bert": BertConfig(**SIZES, pad_token_id=4, num_labels=5),
+    "DistilBert": DistilBertConfig(
+        vocab_size=211, dim=36, n_layers=2, n_heads=3, hidden_dim=50, max_position_embeddings=60,
+        initializer_range=RANGE, pad_token_id=4,
+    ),
+    "Electra": ElectraConfig(**SIZES, embedding_size=24, pad_token_id=4, num_labels=5),
     "Roberta": RobertaConfig(**SIZES, pad_token_id=4, num_labels=5),
     "XLMRoberta": XLMRobertaConfig(**SIZES, pad_token_id=4, num_labels=5),
-}
+}  # fmt: skip
 MODELS = [
     (name, family)
     for name in pytxenc._EXPORTS["modeling"]
