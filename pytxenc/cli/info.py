@@ -93,7 +93,7 @@ def describe(name: str) -> dict[str, Any]:
     OSError when there is no such model, ValueError for one that is not computed here.
     """
     source = _source(name)
-    options = {"revision": source.commit} if source.commit else {}
+    options: dict[str, Any] = {"revision": source.commit} if source.commit else {}
     config = pytxenc.AutoConfig.from_pretrained(source.name, **options)
     files = _listing(source)
     sentence = _sentence(source)

@@ -357,6 +357,14 @@ class PreTrainedModel(Parameters, Saving):
         return np.dtype(np.float32)
 
     @property
+    def longest_input(self) -> int:
+        """Tokens of the longest sequence that the model has positions for."""
+        positions = int(self.config.max_position_embeddings)
+        if self._family == "roberta":  # its positions begin after that of padding
+            positions -= int(self.config.pad_token_id or 0) + 1
+        return positions
+
+    @property
     def device(self) -> str:
         """Where the model computes: always "cpu"."""
         return "cpu"

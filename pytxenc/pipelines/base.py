@@ -298,7 +298,7 @@ class Pipeline(ABC):
         model = self.model
         if not isinstance(model, PreTrainedModel) or not isinstance(item, Mapping):
             return item
-        limit = longest_input(model)
+        limit = model.longest_input
         length = shape_of(item)[1]
         if length > limit and "position_ids" not in item:
             hint = f"truncation=True, max_length={limit}"
@@ -315,7 +315,7 @@ class Pipeline(ABC):
         """Tokens that both the tokenizer and the model allow."""
         limit = int(self.tokenizer.model_max_length)
         own = isinstance(self.model, PreTrainedModel)
-        return min(limit, longest_input(self.model)) if own else limit
+        return min(limit, self.model.longest_input) if own else limit
 
     def _pad_token_id(self) -> int:
         """What rows are padded with: any id will do, for the mask hides it."""
@@ -402,14 +402,6 @@ def check_tokenizer_keywords(
     for name in keywords:
         if name not in TOKENIZER_KEYWORDS:
             raise unknown_keyword(function, name, [*others, *CALL_KEYWORDS, *TOKENIZER_KEYWORDS])
-
-
-def longest_input(model: PreTrainedModel) -> int:
-    """Tokens that a model has positions for."""
-    config = model.config
-    if model._family == "roberta":  # its positions begin after that of padding
-        return int(config.max_position_embeddings) - 1 - int(config.pad_token_id)
-    return int(config.max_position_embeddings)
 
 
 def _check_batch_size(batch_size: Any) -> int | None:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoint import Checkpoint, read_json
-from ..configuration import RobertaConfig, XLMRobertaConfig
 from ..hub import Source
 from ..modeling import AutoModel
 from ..safetensors_file import save_file, write_text
@@ -119,7 +118,7 @@ class Transformer:
 
     @max_seq_length.setter
     def max_seq_length(self, value: int | None) -> None:
-        most = _positions(self.model.config)
+        most = self.model.longest_input
         self.tokenizer.model_max_length = most if value is None else min(value, most)
 
     def get_embedding_dimension(self) -> int:
@@ -191,14 +190,6 @@ class Transformer:
             f"Transformer({type(self.model).__name__}, max_seq_length={self.max_seq_length}, "
             f"do_lower_case={self.do_lower_case})"
         )
-
-
-def _positions(config: Any) -> int:
-    """Tokens that a model has positions for; RoBERTa's begin behind the padding's."""
-    positions = int(config.max_position_embeddings)
-    if isinstance(config, (RobertaConfig, XLMRobertaConfig)):
-        positions -= int(config.pad_token_id or 0) + 1  # type: ignore[union-attr]
-    return positions
 
 
 class Pooling:
