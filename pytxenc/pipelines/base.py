@@ -408,8 +408,8 @@ def longest_input(model: PreTrainedModel) -> int:
     """Tokens that a model has positions for."""
     config = model.config
     if model._family == "roberta":  # its positions begin after that of padding
-        return int(config.max_position_embeddings) - 1 - int(config.pad_token_id)
-    return int(config.max_position_embeddings)
+        return config.max_position_embeddings - 1 - (config.pad_token_id or 0)
+    return config.max_position_embeddings
 
 
 def _check_batch_size(batch_size: Any) -> int | None:
