@@ -342,8 +342,6 @@ class PreTrainedConfig(PushToHubMixin):
     def from_dict(
         cls: type[Self],
         config_dict: dict[str, Any],
-        *,
-        return_unused_kwargs: Literal[False] = False,
         **kwargs: Any,
     ) -> Self: ...
     @classmethod
@@ -395,8 +393,6 @@ class PreTrainedConfig(PushToHubMixin):
     def from_pretrained(
         cls: type[Self],
         pretrained_model_name_or_path: str | os.PathLike[str],
-        *,
-        return_unused_kwargs: Literal[False] = False,
         **kwargs: Any,
     ) -> Self: ...
     @classmethod

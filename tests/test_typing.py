@@ -70,7 +70,9 @@ assert_type(auto([[1]]), pytxenc.MaskedLMOutput)
 assert_type(pytxenc.BertConfig.from_pretrained("x"), pytxenc.BertConfig)
 assert_type(pytxenc.BertConfig.from_dict({}, return_unused_kwargs=True),
             tuple[pytxenc.BertConfig, dict[str, Any]])
-assert_type(pytxenc.AutoConfig.from_pretrained("x"), pytxenc.PreTrainedConfig)
+options = {"revision": "main"}
+assert_type(pytxenc.AutoConfig.from_pretrained("x", **options), pytxenc.PreTrainedConfig)
+assert_type(pytxenc.AutoModel.from_pretrained("x", **options), EncoderModel[Any])
 assert_type(model.config.hidden_size, int)
 assert_type(model.config.id2label, dict[int, str])
 assert_type(pytxenc.MaskedLMOutput(loss=1.0), pytxenc.MaskedLMOutput)

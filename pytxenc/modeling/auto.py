@@ -85,8 +85,6 @@ class AutoConfig:
     @staticmethod
     def from_pretrained(
         pretrained_model_name_or_path: str | os.PathLike[str],
-        *,
-        return_unused_kwargs: Literal[False] = False,
         **kwargs: Any,
     ) -> PreTrainedConfig: ...
     @staticmethod
@@ -170,7 +168,6 @@ class _AutoModel(Generic[Model]):
         cls,
         pretrained_model_name_or_path: str | os.PathLike[str],
         *model_args: Any,
-        output_loading_info: Literal[False] = False,
         **kwargs: Any,
     ) -> Model: ...
     @classmethod

@@ -180,8 +180,6 @@ class PreTrainedModel(Parameters, Saving):
         cls: type[Self],
         pretrained_model_name_or_path: str | os.PathLike[str] | None,
         add_pooling_layer: bool = True,
-        *,
-        output_loading_info: Literal[False] = False,
         **kwargs: Any,
     ) -> Self: ...
     @classmethod
