@@ -45,6 +45,7 @@ class PreTrainedModel(Parameters, Saving):
 
     main_input_name: ClassVar[str] = "input_ids"
     config_class: ClassVar[type[PreTrainedConfig]] = PreTrainedConfig
+    _other_configs: ClassVar[tuple[type[PreTrainedConfig], ...]] = ()  # with the same fields
     base_model_prefix: ClassVar[str] = ""
     _family: ClassVar[str] = ""
     _head: ClassVar[str] = "none"
@@ -74,7 +75,7 @@ class PreTrainedModel(Parameters, Saving):
         self.training = True
 
     def _set_up(self, config: Any, pooler: bool) -> None:
-        if not isinstance(config, self.config_class):
+        if not isinstance(config, (self.config_class, *self._other_configs)):
             raise TypeError(
                 f"{type(self).__name__} needs a {self.config_class.__name__}, "
                 f"not {type(config).__name__}"
