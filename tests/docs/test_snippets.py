@@ -44,6 +44,9 @@ BLOCK = re.compile(r"^[ \t]*```(?:python|py)[^\n]*\n(.*?)^[ \t]*```", re.S | re.
 
 # What an example leaves to its reader.  A pipeline's task would be looked up on the hub.
 EDITS = {
+    # Smaller, to be quick.
+    **{f"{family}Config": [("Config()", "Config(num_hidden_layers=1)")] for family in FAMILIES},
+    "AlbertConfig": [("Config()", "Config(hidden_size=64, intermediate_size=64)")],
     "PreTrainedConfig.from_pretrained": [("", "from transformers import BertConfig\n")],
     "PreTrainedTokenizerBase.from_pretrained": [
         ("", "from transformers import BertTokenizer\n"),
