@@ -1,0 +1,56 @@
+"""What the examples of the documentation find: models by their published names, files of text."""
+
+import lzma
+import shutil
+from pathlib import Path
+
+from hub_cache import HubCache, save_model
+
+import pytxenc
+
+TEXT = """\
+Hello, my dog is cute.
+The capital of France is Paris.
+
+A second document, of one line.
+"""
+SCRIPT = """\
+from transformers import RobertaModel, RobertaTokenizer
+
+print(RobertaTokenizer.from_pretrained("roberta-base")("Hello world").input_ids)
+"""
+NER = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+
+
+class Documents:
+    """A hub cache, and files that pages expect in the working directory."""
+
+    def __init__(self, cache, published):
+        self.cache = cache
+        self.published = published
+
+    def fill(self, folder):
+        """Put the files into a folder."""
+        data = Path(folder) / "data"
+        data.mkdir()
+        for name in ("one", "two"):
+            (data / f"{name}.txt").write_text(TEXT)
+            (data / f"{name}.txt.xz").write_bytes(lzma.compress(TEXT.encode()))
+        Path(folder, "your_script.py").write_text(SCRIPT)
+
+
+def make_documents(folder, data):
+    """The models; with the reference data, RoBERTa and ALBERT have the published vocabularies."""
+    cache = HubCache(folder)
+    for name, family, fields in (
+        ("roberta-base", "Roberta", {}),
+        ("albert-base-v2", "Albert", {"embedding_size": 16}),
+    ):
+        if data is None:
+            cache.add(name, family, **fields)
+        else:
+            snapshot = cache.snapshot(name)
+            shutil.copytree(data / "tokenizers" / name, snapshot, dirs_exist_ok=True)
+            tokenizer = getattr(pytxenc, f"{family}Tokenizer").from_pretrained(snapshot)
+            save_model(snapshot, family, vocab_size=len(tokenizer), **fields)
+    return Documents(cache, data is not None)
