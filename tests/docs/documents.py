@@ -1,5 +1,6 @@
 """What the examples of the documentation find: models by their published names, files of text."""
 
+import json
 import lzma
 import shutil
 from pathlib import Path
@@ -53,4 +54,26 @@ def make_documents(folder, data):
             shutil.copytree(data / "tokenizers" / name, snapshot, dirs_exist_ok=True)
             tokenizer = getattr(pytxenc, f"{family}Tokenizer").from_pretrained(snapshot)
             save_model(snapshot, family, vocab_size=len(tokenizer), **fields)
+    add_sentence_transformer(cache, "sentence-transformers/all-MiniLM-L6-v2")
     return Documents(cache, data is not None)
+
+
+def add_sentence_transformer(cache, name):
+    """A BERT with mean pooling and normalisation, as sentence-transformers saves them."""
+    folder = cache.add(name, "Bert")
+    parts = ["Transformer", "Pooling", "Normalize"]
+    modules = [
+        {
+            "idx": i,
+            "name": str(i),
+            "path": f"{i}_{part}" if i else "",
+            "type": f"sentence_transformers.models.{part}",
+        }
+        for i, part in enumerate(parts)
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 256}))
+    (folder / "2_Normalize").mkdir()
+    (folder / "1_Pooling").mkdir()
+    pooling = {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))

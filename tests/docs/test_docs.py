@@ -16,7 +16,7 @@ from documents import make_documents
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 FENCED = re.compile(r"```python\n(.*?)```", re.S)
-COMMAND = re.compile(r"^    (python -m pytxenc .*(?:\\\n.*)*)$", re.M)
+COMMAND = re.compile(r"^ {4,}(python -m pytxenc .*(?:\\\n.*)*)$", re.M)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)]*)?\)")
 
 
@@ -71,3 +71,17 @@ def test_links(page):
     assert [target for target in local if not (page.parent / target).exists()] == []
     if page == ROOT / "docs" / "README.md":
         assert {path.name for path in page.parent.iterdir()} - {"README.md"} <= local
+
+
+def outline(text):
+    """What both languages share: code without comments, levels of headings, rows of tables."""
+    code = [re.sub(r"\s+# .*", "", code) for _, _, code in steps(text)]
+    headings = re.findall(r"^(#+) ", FENCED.sub("", text), re.M)
+    blocks = re.findall(r"^    \w\S*", text, re.M)
+    links = {target for target, _ in LINK.findall(text)}
+    return code, headings, blocks, text.count("\n| "), links - {"README.md", "README.zh.md"}
+
+
+def test_both_languages_have_the_same(root):
+    english, chinese = (root / name for name in ("README.md", "README.zh.md"))
+    assert outline(english.read_text("utf-8")) == outline(chinese.read_text("utf-8"))
