@@ -20,7 +20,24 @@ from transformers import RobertaModel, RobertaTokenizer
 
 print(RobertaTokenizer.from_pretrained("roberta-base")("Hello world").input_ids)
 """
-NER = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+TASKS = [  # name, family, head, labels
+    (
+        *("siebert/sentiment-roberta-large-english", "Roberta", "ForSequenceClassification"),
+        ["NEGATIVE", "POSITIVE"],
+    ),
+    (
+        *("FacebookAI/roberta-large-mnli", "Roberta", "ForSequenceClassification"),
+        ["CONTRADICTION", "NEUTRAL", "ENTAILMENT"],
+    ),
+    (
+        *("dslim/bert-base-NER", "Bert", "ForTokenClassification"),
+        ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"],
+    ),
+    (
+        *("deepset/roberta-base-squad2", "Roberta", "ForQuestionAnswering"),
+        ["LABEL_0", "LABEL_1"],
+    ),
+]
 
 
 class Documents:
@@ -43,17 +60,17 @@ class Documents:
 def make_documents(folder, data):
     """The models; with the reference data, RoBERTa and ALBERT have the published vocabularies."""
     cache = HubCache(folder)
-    for name, family, fields in (
-        ("roberta-base", "Roberta", {}),
-        ("albert-base-v2", "Albert", {"embedding_size": 16}),
-    ):
+    for name, family in (("roberta-base", "Roberta"), ("albert-base-v2", "Albert")):
         if data is None:
-            cache.add(name, family, **fields)
+            cache.add(name, family)
         else:
             snapshot = cache.snapshot(name)
             shutil.copytree(data / "tokenizers" / name, snapshot, dirs_exist_ok=True)
             tokenizer = getattr(pytxenc, f"{family}Tokenizer").from_pretrained(snapshot)
-            save_model(snapshot, family, vocab_size=len(tokenizer), **fields)
+            save_model(snapshot, family, vocab_size=len(tokenizer))
+    for name, family, head, labels in TASKS:
+        fields = {"num_labels": len(labels), "id2label": dict(enumerate(labels))}
+        cache.add(name, family, architecture=head, **fields)
     add_sentence_transformer(cache, "sentence-transformers/all-MiniLM-L6-v2")
     return Documents(cache, data is not None)
 

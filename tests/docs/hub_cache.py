@@ -73,6 +73,14 @@ TOKENIZERS = {
     "Roberta": roberta_tokenizer,
     "XLMRoberta": xlm_roberta_tokenizer,
     "Albert": albert_tokenizer,
+    "DistilBert": bert_tokenizer,
+    "Electra": bert_tokenizer,
+}
+# Fields of a family beside SIZES.
+FIELDS = {
+    "Albert": {"embedding_size": 16},
+    "Electra": {"embedding_size": 16},
+    "DistilBert": {"hidden_dim": 48},
 }
 
 
@@ -82,7 +90,7 @@ def save_model(folder, family, *, choice=False, architecture="Model", **fields):
     The classifier of multiple choice has the name of another's: it takes its place where
     `choice` is true.
     """
-    config = getattr(pytxenc, f"{family}Config")(**{**SIZES, **fields})
+    config = getattr(pytxenc, f"{family}Config")(**SIZES, **FIELDS.get(family, {}), **fields)
     config.architectures = [family + architecture]
     config.save_pretrained(folder)
     names = [name for name in pytxenc.__all__ if name.startswith((f"{family}For", f"{family}LM"))]
@@ -93,7 +101,7 @@ def save_model(folder, family, *, choice=False, architecture="Model", **fields):
     weights = {f"{base.base_model_prefix}.{name}": v for name, v in base.state_dict().items()}
     for name in names:
         for parameter, value in getattr(pytxenc, name)(config).state_dict().items():
-            if ".decoder." not in parameter:  # those are tied
+            if parameter not in getattr(pytxenc, name)._ties:
                 weights.setdefault(parameter, value)
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
 

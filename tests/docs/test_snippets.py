@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hub_cache import HubCache, bert_tokenizer, save_model
+from hub_cache import TOKENIZERS, HubCache, save_model
 
 import pytxenc
 
@@ -33,12 +33,34 @@ PIPELINES = [
     "feature_extraction",
     "zero_shot_classification",
 ]
-CHOICE = {
-    "google-bert/bert-base-cased": "Bert",
+MODELS = {
     "google-bert/bert-base-uncased": "Bert",
+    "google-bert/bert-base-cased": "Bert",
+    "dbmdz/bert-base-german-cased": "Bert",
     "FacebookAI/roberta-base": "Roberta",
     "FacebookAI/xlm-mlm-en-2048": "XLMRoberta",
+    "albert/albert-base-v2": "Albert",
     "albert/albert-xxlarge-v2": "Albert",
+    "google/distilbert-base-uncased": "DistilBert",
+    "google/electra-small-discriminator": "Electra",
+    "google/electra-base-discriminator": "Electra",
+    "google/electra-base-generator": "Electra",
+}
+CLASSIFIER, TAGGER = "ForSequenceClassification", "ForTokenClassification"
+TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+TASKS = {
+    "distilbert/distilbert-base-uncased-finetuned-sst-2-english": (
+        *("DistilBert", CLASSIFIER),
+        ["NEGATIVE", "POSITIVE"],
+    ),
+    # Stands for a BART, whose kind is not computed here.
+    "facebook/bart-large-mnli": (
+        *("Roberta", CLASSIFIER),
+        ["contradiction", "neutral", "entailment"],
+    ),
+    "Jean-Baptiste/camembert-ner": ("Roberta", TAGGER, TAGS),
+    "vblagoje/bert-english-uncased-finetuned-pos": ("Bert", TAGGER, ["NOUN", "VERB", "PRON"]),
+    "dbmdz/bert-large-cased-finetuned-conll03-english": ("Bert", TAGGER, TAGS),
 }
 BLOCK = re.compile(r"^[ \t]*```(?:python|py)[^\n]*\n(.*?)^[ \t]*```", re.S | re.M)
 
@@ -52,7 +74,11 @@ EDITS = {
         ("", "from transformers import BertTokenizer\n"),
         ("saved_model/my_vocab.txt", "saved_model/"),  # asks the hub for that name
     ],
-    "BertForMaskedLM.forward": [("<mask>", "[MASK]")],  # as it stands it masks nothing, and fails
+    # As they stand these mask nothing, and fail.
+    **{
+        f"{family}ForMaskedLM.forward": [("<mask>", "[MASK]")]
+        for family in ("Bert", "DistilBert", "Electra")
+    },
     "BertForNextSentencePrediction.forward": [("assert ", "")],  # holds of trained weights
     "RobertaForCausalLM.forward": [("**inputs", "**inputs, use_cache=False")],
     "XLMRobertaForCausalLM.forward": [("**inputs", "**inputs, use_cache=False")],
@@ -132,25 +158,27 @@ SNIPPETS = snippets()
 
 def make_models(folder):
     cache = HubCache(folder / "cache")
-    bert = cache.add("google-bert/bert-base-uncased", "Bert")
+    for name, family in MODELS.items():
+        cased = {"do_lower_case": False} if "-cased" in name or "german" in name else {}
+        if family in FAMILIES:
+            cache.add(name, family, TOKENIZERS[family](model_max_length=512, **cased))
+    for name, (family, head, labels) in TASKS.items():
+        if family in FAMILIES:
+            cache.add(name, family, architecture=head, id2label=dict(enumerate(labels)))
+    shutil.copytree(
+        cache.snapshot("google-bert/bert-base-uncased"), folder / "work" / "test" / "saved_model"
+    )
     saved = folder / "work" / "test" / "saved_model"
-    shutil.copytree(bert, saved)
     shutil.copyfile(saved / "config.json", saved / "my_configuration.json")
-    bert_tokenizer().save_vocabulary(str(saved), "my")
     shutil.copytree(saved, saved.with_name("bert_saved_model"))
-    cache.add("google-bert/bert-base-cased", "Bert", bert_tokenizer(do_lower_case=False))
-    cache.add("dbmdz/bert-base-german-cased", "Bert", bert_tokenizer(do_lower_case=False))
-    cache.add("FacebookAI/roberta-base", "Roberta")
-    cache.add("FacebookAI/xlm-mlm-en-2048", "XLMRoberta")
-    cache.add("albert/albert-base-v2", "Albert", embedding_size=16)
-    cache.add("albert/albert-xxlarge-v2", "Albert", embedding_size=16)
-    # Their classifiers have the names of other heads': these stand where their examples run.
-    for name, family in CHOICE.items():
-        fields = {"embedding_size": 16} if family == "Albert" else {}
-        local = folder / "choice" / name
-        shutil.copytree(cache.snapshot(name), local)
-        vocabulary = len(pytxenc.AutoTokenizer.from_pretrained(local))
-        save_model(local, family, choice=True, vocab_size=vocabulary, **fields)
+    # The classifier of multiple choice has the name of another head's: these models, with it,
+    # stand where its examples run.
+    for name, family in MODELS.items():
+        if family in FAMILIES:
+            local = folder / "choice" / name
+            shutil.copytree(cache.snapshot(name), local)
+            vocabulary = len(pytxenc.AutoTokenizer.from_pretrained(local))
+            save_model(local, family, choice=True, vocab_size=vocabulary)
     return cache
 
 
