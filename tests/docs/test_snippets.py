@@ -42,6 +42,7 @@ MODELS = {
     "albert/albert-base-v2": "Albert",
     "albert/albert-xxlarge-v2": "Albert",
     "google/distilbert-base-uncased": "DistilBert",
+    "distilbert-base-cased": "DistilBert",
     "google/electra-small-discriminator": "Electra",
     "google/electra-base-discriminator": "Electra",
     "google/electra-base-generator": "Electra",
@@ -80,8 +81,10 @@ EDITS = {
         for family in ("Bert", "DistilBert", "Electra")
     },
     "BertForNextSentencePrediction.forward": [("assert ", "")],  # holds of trained weights
-    "RobertaForCausalLM.forward": [("**inputs", "**inputs, use_cache=False")],
-    "XLMRobertaForCausalLM.forward": [("**inputs", "**inputs, use_cache=False")],
+    **{
+        f"{family}ForCausalLM.forward": [("**inputs", "**inputs, use_cache=False")]
+        for family in ("Roberta", "XLMRoberta", "Electra")
+    },
     "PreTrainedTokenizerBase.add_tokens": [
         ("", "from transformers import BertModel, BertTokenizerFast\n"),
         ("model.resize", "__table = model.resize"),  # a module there, an array here
