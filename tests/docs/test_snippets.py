@@ -171,6 +171,8 @@ def make_models(folder):
     shutil.copytree(
         cache.snapshot("google-bert/bert-base-uncased"), folder / "work" / "test" / "saved_model"
     )
+    default = transformers.pipelines.SUPPORTED_TASKS["text-classification"]["default"]
+    cache.snapshot(*default["model"])  # under the revision that transformers asks for
     saved = folder / "work" / "test" / "saved_model"
     shutil.copyfile(saved / "config.json", saved / "my_configuration.json")
     shutil.copytree(saved, saved.with_name("bert_saved_model"))
