@@ -1,4 +1,4 @@
-"""Every example in README.md, README.zh.md and docs/ runs, on small models.
+"""Every example in README.md and docs/ runs, on small models; README.zh.md has the same ones.
 
 What a page says that an expression gives is checked where the reference data is, whose
 vocabularies are the published ones; values that depend on weights are not written as literals.
@@ -38,7 +38,11 @@ def documents(tmp_path_factory, request):
     return make_documents(tmp_path_factory.mktemp("documents"), data)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.name != "README.zh.md"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_page(page, documents, tmp_path):
     content = {
         "page": str(page),
