@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from documents import make_documents
 
+from pytxenc import cli
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 FENCED = re.compile(r"```python\n(.*?)```", re.S)
@@ -65,6 +67,11 @@ def test_page(page, documents, tmp_path):
 
 def test_pages_have_examples(root):
     assert sum(len(steps(page.read_text(encoding="utf-8"))) for page in PAGES) >= 30
+
+
+def test_every_command_is_shown(root):
+    text = (root / "docs" / "commands.md").read_text("utf-8")
+    assert [name for name in cli.COMMANDS if f"python -m pytxenc {name} " not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
