@@ -107,6 +107,19 @@ if TYPE_CHECKING:
     from .outputs import QuestionAnsweringModelOutput as QuestionAnsweringModelOutput
     from .outputs import SequenceClassifierOutput as SequenceClassifierOutput
     from .outputs import TokenClassifierOutput as TokenClassifierOutput
+    from .pipelines import AggregationStrategy as AggregationStrategy
+    from .pipelines import FeatureExtractionPipeline as FeatureExtractionPipeline
+    from .pipelines import FillMaskPipeline as FillMaskPipeline
+    from .pipelines import NerPipeline as NerPipeline
+    from .pipelines import Pipeline as Pipeline
+    from .pipelines import PipelineException as PipelineException
+    from .pipelines import QuestionAnsweringPipeline as QuestionAnsweringPipeline
+    from .pipelines import SentenceSimilarityPipeline as SentenceSimilarityPipeline
+    from .pipelines import TextClassificationPipeline as TextClassificationPipeline
+    from .pipelines import TokenClassificationPipeline as TokenClassificationPipeline
+    from .pipelines import ZeroShotClassificationPipeline as ZeroShotClassificationPipeline
+    from .pipelines import pipeline as pipeline
+    from .sentences import SentenceTransformer as SentenceTransformer
     from .tensor import Tensor as Tensor
     from .tokenization import AddedToken as AddedToken
     from .tokenization import AlbertTokenizer as AlbertTokenizer
@@ -233,6 +246,21 @@ _EXPORTS = {
         "SequenceClassifierOutput",
         "TokenClassifierOutput",
     ),
+    "pipelines": (
+        "AggregationStrategy",
+        "FeatureExtractionPipeline",
+        "FillMaskPipeline",
+        "NerPipeline",
+        "Pipeline",
+        "PipelineException",
+        "QuestionAnsweringPipeline",
+        "SentenceSimilarityPipeline",
+        "TextClassificationPipeline",
+        "TokenClassificationPipeline",
+        "ZeroShotClassificationPipeline",
+        "pipeline",
+    ),
+    "sentences": ("SentenceTransformer",),
     "tensor": ("Tensor",),
     "tokenization": (
         "AddedToken",

@@ -76,17 +76,22 @@ def weight_files(use_safetensors: bool | None = None, variant: str | None = None
 
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The JSON object in a file; OSError or ValueError (naming the file) when there is none."""
+    value = read_json_value(path)
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: expected a JSON object, found a {type(value).__name__}")
+    return value
+
+
+def read_json_value(path: str | os.PathLike[str]) -> Any:
+    """Whatever JSON is in a file; errors as for `read_json`."""
     try:
-        value = json.loads(Path(path).read_bytes().decode("utf-8"))
+        return json.loads(Path(path).read_bytes().decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 at byte {error.start}") from None
     except ValueError as error:
         raise ValueError(f"{path}: not JSON: {error}") from None
     except RecursionError:
         raise ValueError(f"{path}: not JSON: nested too deeply") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{path}: expected a JSON object, found a {type(value).__name__}")
-    return value
 
 
 def _is_plain_name(name: str) -> bool:

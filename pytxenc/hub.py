@@ -94,6 +94,34 @@ class Source:
                 return path
         return None
 
+    def local(self, filename: str) -> Path | None:
+        """Local path of a file that need not be downloaded; None for any other."""
+        if self.directory is not None:
+            return self.find(filename)
+        import huggingface_hub
+
+        path = huggingface_hub.try_to_load_from_cache(
+            self.name,
+            str(self._subfolder / _check_relative(filename)),
+            cache_dir=self._cache_dir,
+            revision=self._revision,
+        )
+        return Path(path) if isinstance(path, str) else None
+
+    def listing(self) -> dict[str, int]:
+        """Bytes of every file, by name, downloaded or not.  OSError when the hub cannot tell."""
+        if self.directory is not None:
+            paths = [path for path in self.directory.rglob("*") if path.is_file()]
+            return {p.relative_to(self.directory).as_posix(): p.stat().st_size for p in paths}
+        import huggingface_hub
+
+        api = huggingface_hub.HfApi(token=self._token)
+        try:
+            info = api.model_info(self.name, revision=self._revision, files_metadata=True)
+        except Exception as error:  # whatever the HTTP library and the hub may raise
+            raise OSError(f"{self.name}: could not be listed: {_summary(error)}") from error
+        return {file.rfilename: file.size or 0 for file in info.siblings or ()}
+
     def missing(self, filenames: Sequence[str]) -> OSError:
         """The error to raise when none of the files exists."""
         names = " nor ".join(filenames)

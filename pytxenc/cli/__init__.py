@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 COMMANDS = {
+    "classify": "label texts",
+    "encode": "turn texts in files into vectors",
+    "fill-mask": "propose words for the masks in texts",
+    "info": "tell what a model is made of, without loading it",
     "tokenize": "encode text files into arrays of token ids",
     "train-tokenizer": "train a tokenizer on text files",
 }
@@ -29,6 +34,10 @@ def run(command: str, arguments: Sequence[str]) -> int:
     parsed = parser.parse_args(arguments)
     try:
         module.run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads the output has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

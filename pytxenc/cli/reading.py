@@ -9,8 +9,13 @@ from ..corpus import ReadOptions
 _DEFAULTS = ReadOptions()
 
 
-def add_reading_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Add the group "reading", whose arguments are fields of `ReadOptions`; returns it."""
+def add_reading_arguments(
+    parser: argparse.ArgumentParser, split: str = _DEFAULTS.split
+) -> argparse._ArgumentGroup:
+    """Add the group "reading", whose arguments are fields of `ReadOptions`; returns it.
+
+    split: the default of the argument of that name.
+    """
     group = parser.add_argument_group("reading")
     add = group.add_argument
     add(
@@ -27,7 +32,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> argparse._Argument
     add(
         "--split",
         choices=("blank-line", "line", "file"),
-        default=_DEFAULTS.split,
+        default=split,
         help="what separates documents in text files (default: %(default)s)",
     )
     add(
@@ -43,3 +48,9 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> argparse._Argument
         help="stop at records without text, or leave them out (default: %(default)s)",
     )
     return group
+
+
+def read_options(arguments: argparse.Namespace) -> ReadOptions:
+    """What the arguments of the group say."""
+    names = ("format", "text_field", "split", "errors", "missing")
+    return ReadOptions(**{name: getattr(arguments, name) for name in names})

@@ -1,9 +1,11 @@
-"""One-dimensional .npy files: written piece by piece, mapped when read."""
+"""The .npy files that grow while they are written; one-dimensional ones are mapped when read."""
 
 from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -11,9 +13,11 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-__all__ = ["GrowingArray", "open_mapped"]
+from ..safetensors_file import atomic_file
 
-_HEADER_NBYTES = 128  # of a 1-D array, whatever its length
+__all__ = ["GrowingArray", "open_mapped", "rows_file"]
+
+_HEADER_NBYTES = 128  # whatever the length of the array
 
 
 class GrowingArray:
@@ -57,7 +61,7 @@ class GrowingArray:
         """Make it a .npy file of the `size` items it holds."""
         with os.fdopen(os.dup(self._file), "r+b") as file:
             file.seek(0)
-            file.write(_header(self.dtype, self.size))
+            file.write(_header(self.dtype, (self.size,)))
         self.sync()
 
     def close(self) -> None:
@@ -83,7 +87,7 @@ def open_mapped(path: str, dtype: str, size: int) -> NDArray[Any]:
     kind = np.dtype(dtype)
     nbytes = _HEADER_NBYTES + size * kind.itemsize
     with open(path, "rb") as file:
-        if file.read(_HEADER_NBYTES) != _header(kind, size):
+        if file.read(_HEADER_NBYTES) != _header(kind, (size,)):
             raise ValueError(f"{path}: not a .npy file of {size} items of {dtype}")
         found = os.fstat(file.fileno()).st_size
     if found != nbytes:
@@ -92,12 +96,35 @@ def open_mapped(path: str, dtype: str, size: int) -> NDArray[Any]:
     return np.asarray(mapped)
 
 
-def _header(dtype: np.dtype[Any], size: int) -> bytes:
-    """The header of the file of an array [size], as numpy.save writes it."""
+@contextmanager
+def rows_file(
+    path: str | os.PathLike[str], dtype: str, width: int
+) -> Iterator[Callable[[NDArray[Any]], None]]:
+    """A .npy file of rows [N, width]: a function that writes more of them at its end.
+
+    The file takes its name when the block ends, complete and on disk; nothing is left if the
+    block fails.
+    """
+    kind, count = np.dtype(dtype), 0
+    with atomic_file(path) as file:
+
+        def append(rows: NDArray[Any]) -> None:
+            nonlocal count
+            file.write(np.ascontiguousarray(rows, kind).reshape(-1).view(np.uint8).data)
+            count += len(rows)
+
+        file.write(_header(kind, (0, width)))
+        yield append
+        file.seek(0)
+        file.write(_header(kind, (count, width)))
+
+
+def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """The header of the file of an array of such a shape, as numpy.save writes it."""
     header = io.BytesIO()
     npy_format.write_array_header_1_0(
         header,
-        {"descr": npy_format.dtype_to_descr(dtype), "fortran_order": False, "shape": (size,)},
+        {"descr": npy_format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape},
     )
     assert header.tell() == _HEADER_NBYTES
     return header.getvalue()

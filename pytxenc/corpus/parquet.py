@@ -1,9 +1,10 @@
-"""Documents of Parquet files, through pyarrow (`pip install pytxenc[parquet]`)."""
+"""Parquet files of documents and of vectors, by pyarrow (`pip install pytxenc[parquet]`)."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from ..safetensors_file import atomic_file
 from .readers import Batch, Position, ReadOptions
 from .text import limited
 
-__all__ = ["parquet_pieces"]
+__all__ = ["parquet_pieces", "vectors_file"]
 
 _MAX_ROWS = 4096  # at once, as a dictionary may make many long texts of few bytes
 
@@ -25,9 +27,34 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow.parquet
     except ImportError as error:
         raise ImportError(
-            f"reading Parquet files needs pyarrow ({error}): pip install pytxenc[parquet]"
+            f"Parquet needs pyarrow ({error}): pip install pytxenc[parquet]"
         ) from None
     return pyarrow, pyarrow.parquet
+
+
+@contextmanager
+def vectors_file(
+    path: str | os.PathLike[str], dtype: str, width: int
+) -> Iterator[Callable[[Sequence[str], NDArray[Any]], None]]:
+    """A Parquet file of texts and vectors: a function that writes more of them at its end.
+
+    Its columns are "text" (string) and "vector" (a list of `width` floats of `dtype`).  The
+    file takes its name when the block ends, complete and on disk; nothing is left if the
+    block fails.
+    """
+    pyarrow, parquet = _pyarrow()
+    number = pyarrow.from_numpy_dtype(np.dtype(dtype))
+    kind = pyarrow.list_(number, width)
+    schema = pyarrow.schema([("text", pyarrow.string()), ("vector", kind)])
+    with atomic_file(path) as file, parquet.ParquetWriter(file, schema) as writer:
+
+        def append(texts: Sequence[str], vectors: NDArray[Any]) -> None:
+            flat = pyarrow.array(np.ascontiguousarray(vectors, dtype).reshape(-1), number)
+            column = pyarrow.FixedSizeListArray.from_arrays(flat, type=kind)
+            rows = [pyarrow.array(texts, pyarrow.string()), column]
+            writer.write_table(pyarrow.Table.from_arrays(rows, schema=schema))
+
+        yield append
 
 
 def parquet_pieces(

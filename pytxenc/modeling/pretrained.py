@@ -107,6 +107,19 @@ class PreTrainedModel(Parameters, Saving):
         )  # fmt: skip
         return {n: getattr(self.config, n) for n in names if hasattr(self.config, n)}
 
+    @classmethod
+    def layout(cls, config: Any) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+        """What a model of this configuration would be, without making its weights.
+
+        Its sizes by name (hidden_size, num_hidden_layers, ...), and the shape of every
+        distinct parameter.  Errors as for the construction.
+        """
+        model = cls.__new__(cls)
+        model._set_up(config, pooler=True)
+        ties = model._active_ties()
+        shapes = {name: shape for name, shape, _ in model._parameters if name not in ties}
+        return model._core_fields(), shapes
+
     def _set_weights(self, weights: Weights) -> None:
         self._encoder = _core.Encoder(self._core_config, weights)
         self._weights = weights

@@ -451,6 +451,19 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
 
     # ---- copies ----
 
+    def with_lowercase(self: Self) -> Self:
+        """A copy that lower-cases texts before everything else; special tokens stay found."""
+        first = {"type": "Lowercase"}
+        normalizer = self._parts.get("normalizer")
+        if normalizer is not None and normalizer["type"] == "Sequence":
+            steps = [first, *normalizer["normalizers"]]
+        else:
+            steps = [first] if normalizer is None else [first, normalizer]
+        copy = self.__copy__()
+        copy._parts = {**self._parts, "normalizer": {"type": "Sequence", "normalizers": steps}}
+        copy._core = copy._make_core(copy._whole(copy._parts))
+        return copy
+
     def __getstate__(self) -> dict[str, Any]:
         return {k: value for k, value in self.__dict__.items() if k not in ("_core", "_plans")}
 

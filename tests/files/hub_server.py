@@ -1,6 +1,7 @@
 """A small imitation of the hub: what huggingface_hub asks for when it gets single files."""
 
 import http.server
+import json
 import threading
 from typing import Any
 
@@ -45,7 +46,11 @@ class Hub:
 
     def answer(self, handler: http.server.BaseHTTPRequestHandler, body: bool) -> None:
         self.requests.append(f"{handler.command} {handler.path}")
-        repository, _, rest = handler.path.strip("/").partition("/resolve/")
+        path, listing = handler.path.partition("?")[0].strip("/"), False
+        repository, _, rest = path.partition("/resolve/")
+        if path.startswith("api/models/"):
+            repository, _, rest = path.removeprefix("api/models/").partition("/revision/")
+            listing = True
         revision, _, name = rest.partition("/")
         token = (handler.headers.get("Authorization") or "").removeprefix("Bearer ")
         commits = self.commits.get(repository)
@@ -56,6 +61,10 @@ class Hub:
         commit = self.main[repository] if revision == "main" else revision
         if commit not in commits:
             return fail(handler, 404, "RevisionNotFound")
+        if listing:
+            files = [{"rfilename": n, "size": len(data)} for n, data in commits[commit].items()]
+            contents = json.dumps({"id": repository, "sha": commit, "siblings": files}).encode()
+            return self.send(handler, "", commit, contents, body)
         contents = commits[commit].get(name)
         if contents is None:
             return fail(handler, 404, "EntryNotFound", commit)
