@@ -56,6 +56,13 @@ def test_imports(installed):
     assert transformers.models.albert.configuration_albert.AlbertConfig is pytxenc.AlbertConfig
     assert PreTrainedConfig is pytxenc.PreTrainedConfig and ModelOutput is pytxenc.ModelOutput
     assert BaseModelOutput is pytxenc.BaseModelOutput
+    from transformers.pipelines import PIPELINE_REGISTRY, FillMaskPipeline
+    from transformers.pipelines.base import Pipeline
+    from transformers.pipelines.pt_utils import KeyDataset
+
+    assert FillMaskPipeline is pytxenc.FillMaskPipeline and Pipeline is pytxenc.Pipeline
+    assert "fill-mask" in PIPELINE_REGISTRY.get_supported_tasks()
+    assert list(KeyDataset([{"a": 1}, {"a": 2}], "a")) == [1, 2]
     assert transformers.__version__ == "5.23.0"
     assert not hasattr(transformers.models.roberta, "AlbertModel")
     from transformers.models.auto.configuration_auto import AutoConfig
@@ -75,6 +82,7 @@ def test_submodules_are_those_of_transformers():
     """What we answer for exists there under the same name."""
     pytest.importorskip("transformers")
     version_4_only = {name for name in _SUBMODULES if name.endswith("_fast")}
+    version_4_only.add("pipelines.question_answering")
     version_4_only.add("models.electra.tokenization_electra")
     for name in set(_SUBMODULES) - version_4_only:
         module = importlib.import_module(f"transformers.{name}")
