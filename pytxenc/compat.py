@@ -57,7 +57,6 @@ def _submodules() -> dict[str, tuple[tuple[str, ...], str | tuple[str, ...]]]:
         "models.auto.configuration_auto": (("modeling",), "AutoConfig"),
         "models.auto.modeling_auto": (("modeling",), "AutoModel"),
         "models.auto.tokenization_auto": (("tokenization",), "Auto"),
-        "pipelines.question_answering": (("pipelines",), "QuestionAnswering"),
         "pipelines.token_classification": (("pipelines",), ("Aggregation", "Ner", "TokenClass")),
         "tokenization_utils": (("tokenization",), ""),
         "tokenization_utils_base": (("tokenization",), ""),

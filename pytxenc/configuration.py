@@ -14,7 +14,8 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from types import UnionType
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints, overload
 
 from .checkpoint import read_json
 from .hub import HUB_KEYWORDS, PushToHubMixin, Source
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger("pytxenc")
+
+Self = TypeVar("Self", bound="PreTrainedConfig")
 
 CONFIG_NAME = "config.json"
 # transformers' names for ways to compute the same attention; all mean ours here.
@@ -93,6 +96,35 @@ class PreTrainedConfig(PushToHubMixin):
     problem_type: str | None
     id2label: dict[int, str]
     label2id: dict[str, int]
+    # Fields of encoders, as far as a class has them.
+    vocab_size: int
+    embedding_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_hidden_groups: int
+    inner_group_num: int
+    num_attention_heads: int
+    intermediate_size: int
+    hidden_act: str
+    hidden_dropout_prob: float
+    attention_probs_dropout_prob: float
+    classifier_dropout: float | None
+    classifier_dropout_prob: float
+    max_position_embeddings: int
+    type_vocab_size: int
+    initializer_range: float
+    layer_norm_eps: float
+    pad_token_id: int | None
+    bos_token_id: int | None
+    eos_token_id: int | list[int] | None
+    tie_word_embeddings: bool
+    use_cache: bool
+    is_decoder: bool
+    add_cross_attention: bool
+    summary_type: str
+    summary_use_proj: bool
+    summary_activation: str
+    summary_last_dropout: float
     # name -> (accepted types, default).  Subclasses extend it.
     _fields: ClassVar[dict[str, tuple[tuple[type, ...], Any]]] = {
         "architectures": ((list, type(None)), None),
@@ -269,7 +301,9 @@ class PreTrainedConfig(PushToHubMixin):
                 raise ValueError(f"{assignment!r} does not assign a field of {type(self).__name__}")
             setattr(self, name, _parse_as(getattr(self, name), name, text))
 
-    def get_text_config(self, decoder: bool | None = None, encoder: bool | None = None) -> Any:
+    def get_text_config(
+        self: Self, decoder: bool | None = None, encoder: bool | None = None
+    ) -> Self:
         """This configuration: there are no parts but text."""
         return self
 
@@ -282,6 +316,24 @@ class PreTrainedConfig(PushToHubMixin):
         content, _ = cls._read(Source(pretrained_model_name_or_path, **options))
         return content, kwargs
 
+    @overload
+    @classmethod
+    def from_dict(
+        cls: type[Self],
+        config_dict: dict[str, Any],
+        *,
+        return_unused_kwargs: Literal[True],
+        **kwargs: Any,
+    ) -> tuple[Self, dict[str, Any]]: ...
+    @overload
+    @classmethod
+    def from_dict(
+        cls: type[Self],
+        config_dict: dict[str, Any],
+        *,
+        return_unused_kwargs: Literal[False] = False,
+        **kwargs: Any,
+    ) -> Self: ...
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
         """A configuration from a mapping, keywords overriding it.
@@ -309,10 +361,28 @@ class PreTrainedConfig(PushToHubMixin):
         return config, unused
 
     @classmethod
-    def from_json_file(cls, json_file: str | os.PathLike[str]) -> Any:
+    def from_json_file(cls: type[Self], json_file: str | os.PathLike[str]) -> Self:
         """A configuration from a JSON file; ValueError saying what is wrong with it."""
         return cls.from_dict(read_json(json_file))
 
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls: type[Self],
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *,
+        return_unused_kwargs: Literal[True],
+        **kwargs: Any,
+    ) -> tuple[Self, dict[str, Any]]: ...
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls: type[Self],
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *,
+        return_unused_kwargs: Literal[False] = False,
+        **kwargs: Any,
+    ) -> Self: ...
     @classmethod
     def from_pretrained(
         cls,
@@ -356,8 +426,8 @@ class PreTrainedConfig(PushToHubMixin):
 
     @classmethod
     def from_source(
-        cls, source: Source, *, known_types_only: bool = False, **kwargs: Any
-    ) -> tuple[Any, dict[str, Any]]:
+        cls: type[Self], source: Source, *, known_types_only: bool = False, **kwargs: Any
+    ) -> tuple[Self, dict[str, Any]]:
         """(configuration, keywords that are no fields) from a model's files.
 
         A model_type of another class is a warning, as in the reference; with
@@ -413,7 +483,6 @@ class PreTrainedConfig(PushToHubMixin):
 PretrainedConfig = PreTrainedConfig
 
 
-# JSON has no infinities; transformers writes them as {"__float__": "Infinity"}.
 def _parse_as(old: Any, name: str, text: str) -> Any:
     """The text as a value of the kind of `old`."""
     if isinstance(old, bool):
@@ -434,6 +503,7 @@ def _parse_as(old: Any, name: str, text: str) -> Any:
     )
 
 
+# JSON has no infinities; transformers writes them as {"__float__": "Infinity"}.
 def _encode_floats(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _encode_floats(item) for key, item in value.items()}
@@ -456,36 +526,6 @@ def _decode_floats(value: Any) -> Any:
 
 def _encoder_fields(**defaults: Any) -> dict[str, tuple[tuple[type, ...], Any]]:
     """The fields that all encoders have, with a family's defaults, over the common ones."""
-    types: dict[str, tuple[type, ...]] = {
-        "vocab_size": _INT,
-        "hidden_size": _INT,
-        "num_hidden_layers": _INT,
-        "num_attention_heads": _INT,
-        "intermediate_size": _INT,
-        "hidden_act": _STR,
-        "hidden_dropout_prob": _REAL,
-        "attention_probs_dropout_prob": _REAL,
-        "max_position_embeddings": _INT,
-        "type_vocab_size": _INT,
-        "initializer_range": _REAL,
-        "layer_norm_eps": _REAL,
-        "pad_token_id": _OPTIONAL_INT,
-        "bos_token_id": _OPTIONAL_INT,
-        "eos_token_id": (int, list, type(None)),
-        "tie_word_embeddings": _BOOL,
-        "embedding_size": _INT,
-        "num_hidden_groups": _INT,
-        "inner_group_num": _INT,
-        "use_cache": _BOOL,
-        "is_decoder": _BOOL,
-        "add_cross_attention": _BOOL,
-        "classifier_dropout": (int, float, type(None)),
-        "classifier_dropout_prob": _REAL,
-        "summary_type": _STR,
-        "summary_use_proj": _BOOL,
-        "summary_activation": _STR,
-        "summary_last_dropout": _REAL,
-    }
     shared = {
         "num_hidden_layers": 12,
         "max_position_embeddings": 512,
@@ -495,7 +535,16 @@ def _encoder_fields(**defaults: Any) -> dict[str, tuple[tuple[type, ...], Any]]:
         "tie_word_embeddings": True,
     }
     values = {**shared, **defaults}
-    return {**PreTrainedConfig._fields, **{name: (types[name], values[name]) for name in values}}
+    hints = get_type_hints(PreTrainedConfig)
+    own = {name: (_accepted(hints[name]), value) for name, value in values.items()}
+    return {**PreTrainedConfig._fields, **own}
+
+
+def _accepted(hint: Any) -> tuple[type, ...]:
+    """The types that a field annotated so takes; integers too where it is a float."""
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    types = [get_origin(kind) or kind for kind in kinds]
+    return tuple([int, *types] if float in types else types)
 
 
 _BASE_SIZES = {

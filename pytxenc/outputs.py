@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:
+
+    def dataclass_transform(**options: Any) -> Any:
+        """For type checkers only: subclasses of what this decorates are dataclasses."""
+        return lambda cls: cls
+
 
 __all__ = [
     "AlbertForPreTrainingOutput",
@@ -31,6 +40,7 @@ __all__ = [
 ]
 
 
+@dataclass_transform(eq_default=False)
 class ModelOutput(OrderedDict[str, Any]):
     """Base of all outputs: an ordered mapping of the fields that are not None.
 

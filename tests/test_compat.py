@@ -82,7 +82,6 @@ def test_submodules_are_those_of_transformers():
     """What we answer for exists there under the same name."""
     pytest.importorskip("transformers")
     version_4_only = {name for name in _SUBMODULES if name.endswith("_fast")}
-    version_4_only.add("pipelines.question_answering")
     version_4_only.add("models.electra.tokenization_electra")
     for name in set(_SUBMODULES) - version_4_only:
         module = importlib.import_module(f"transformers.{name}")

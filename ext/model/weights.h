@@ -77,8 +77,9 @@ txe_status txe_weights_init(struct txe_weights *weights,
                             const struct txe_config *config, struct txe_error *err);
 void txe_weights_free(struct txe_weights *weights);
 
-/* Lists every parameter in state-dict order.  *params (free with free()) points into
- * *weights, which must outlive it and not move. */
+/* Lists every parameter in state-dict order, but for the parameters of an activation in
+ * DistilBERT's vocabulary head, which stand with the head.  *params (free with free())
+ * points into *weights, which must outlive it and not move. */
 txe_status txe_weights_list(struct txe_param **params, size_t *nparams,
                             struct txe_weights *weights,
                             const struct txe_config *config, struct txe_error *err);

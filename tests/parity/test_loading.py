@@ -87,6 +87,23 @@ def test_a_head_checkpoint_into_a_base_model_and_the_reverse(tmp_path, family):
         assert_same(theirs, ours, except_for=new)
 
 
+@pytest.mark.parametrize("source", ("ForMaskedLM", "ForSequenceClassification"))
+@pytest.mark.parametrize("family", ("DistilBert", "Electra"), indirect=True)
+def test_every_head_from_the_file_of_another(tmp_path, family, source):
+    saved(tmp_path, family, source)
+    heads = [
+        name for name in modeling.__all__ if name.startswith((f"{family}For", f"{family}Model"))
+    ]
+    assert len(heads) > 5
+    for name in heads:
+        (_, expected), (_, report) = both(tmp_path, name, ignore_mismatched_sizes=True)
+        for key in ("missing_keys", "unexpected_keys"):
+            assert report[key] == set(expected[key]), (name, key)
+        assert {k for k, _, _ in report["mismatched_keys"]} == {
+            k for k, _, _ in expected["mismatched_keys"]
+        }, name
+
+
 def test_what_is_missing_is_logged(tmp_path, caplog):
     saved(tmp_path, "Roberta", "ForMaskedLM")
     with caplog.at_level(logging.WARNING, "pytxenc"):
