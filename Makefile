@@ -31,10 +31,11 @@ test: .venv/.test ## run all tests against the installed package
 dev: .venv-dev/.dev ## editable install with everything for development, in .venv-dev
 	@echo "source .venv-dev/bin/activate; after a change in C: make dev"
 
-lint: .venv-dev/.tools ## ruff, mypy, clang-format
+lint: .venv-dev/.tools ## ruff, mypy, stubtest, clang-format
 	.venv-dev/bin/ruff check
 	.venv-dev/bin/ruff format --check
 	.venv-dev/bin/mypy
+	.venv-dev/bin/stubtest --concise --mypy-config-file pyproject.toml pytxenc._core
 	.venv-dev/bin/clang-format --dry-run -Werror $(C_FILES)
 
 format: .venv-dev/.tools ## rewrite the sources in the house style
@@ -82,7 +83,7 @@ clean: ## remove everything that the other targets made
 	@cd .venv && $(PIP) '..[test]'
 	@touch $@ .venv/.installed
 
-.venv-dev/.tools: .venv-dev/.made pyproject.toml
+.venv-dev/.tools: .venv-dev/.made pyproject.toml setup.py $(filter ext/%,$(SOURCES))
 	$(FRESH)
 	cd .venv-dev && $(PIP) -e '..[dev]'
 	@touch $@

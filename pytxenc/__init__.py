@@ -119,6 +119,7 @@ if TYPE_CHECKING:
     from .pipelines import TokenClassificationPipeline as TokenClassificationPipeline
     from .pipelines import ZeroShotClassificationPipeline as ZeroShotClassificationPipeline
     from .pipelines import pipeline as pipeline
+    from .seed import set_seed as set_seed
     from .sentences import SentenceTransformer as SentenceTransformer
     from .tensor import Tensor as Tensor
     from .tokenization import AddedToken as AddedToken
@@ -260,6 +261,7 @@ _EXPORTS = {
         "ZeroShotClassificationPipeline",
         "pipeline",
     ),
+    "seed": ("set_seed",),
     "sentences": ("SentenceTransformer",),
     "tensor": ("Tensor",),
     "tokenization": (
@@ -299,14 +301,16 @@ _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in nam
 __all__ = sorted([*_MODULE_OF, "logging"])
 
 
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return importlib.import_module(f".{name}", __name__)
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # which is to know of a misspelt name
+
+    def __getattr__(name: str) -> Any:
+        if name in _EXPORTS:
+            return importlib.import_module(f".{name}", __name__)
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

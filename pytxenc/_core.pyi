@@ -76,7 +76,7 @@ class Tokenizer:
         """
     def decode(self, ids: Any, skip_special_tokens: bool = False) -> str:
         """Text of a 1-D sequence of ids; ids outside the vocabulary add nothing."""
-    def decode_tokens(self, tokens: Sequence[str]) -> str:
+    def decode_tokens(self, tokens: Sequence[str], /) -> str:
         """Text of token strings, by the same decoder."""
     def token_to_id(self, token: str, /) -> int | None: ...
     def id_to_token(self, id: int, /) -> str | None: ...
@@ -85,13 +85,13 @@ class Tokenizer:
     def get_first_free_id(self) -> int:
         """The id behind the last one of the model's vocabulary."""
     def num_special_tokens_to_add(self, is_pair: bool = False) -> int: ...
-    def with_added_tokens(self, tokens: Sequence[Mapping[str, Any]]) -> Tokenizer:
+    def with_added_tokens(self, tokens: Sequence[Mapping[str, Any]], /) -> Tokenizer:
         """A tokenizer sharing this one's model whose whole list of added tokens is `tokens`.
 
         Each is a mapping as in tokenizer.json: id, content, single_word, lstrip, rstrip,
         normalized, special.
         """
-    def with_post_processor(self, spec: Mapping[str, Any] | None) -> Tokenizer:
+    def with_post_processor(self, spec: Mapping[str, Any] | None, /) -> Tokenizer:
         """A tokenizer sharing this one's model with another post-processor."""
 
 @final
@@ -252,7 +252,43 @@ class Encoder:
     def __new__(
         cls, config: Mapping[str, Any], weights: Mapping[str, NDArray[np.float32]]
     ) -> Encoder: ...
-    def forward(self, **inputs: Any) -> dict[str, Any]: ...
+    def forward(
+        self,
+        *,
+        input_ids: Any = None,
+        inputs_embeds: Any = None,
+        attention_mask: Any = None,
+        attention_bias: Any = None,
+        token_type_ids: Any = None,
+        position_ids: Any = None,
+        wanted: Any = None,
+        last_hidden: bool = True,
+        hidden_states: bool = False,
+        attentions: bool = False,
+        pooled: bool = False,
+        logits: bool = False,
+        scores: bool = False,
+        predicted: Any = None,
+        pooling: str | None = None,
+        pooled_tokens: Any = None,
+    ) -> dict[str, Any]:
+        """Run the model; the float32 arrays asked for under their names.
+
+        input_ids, token_type_ids, position_ids: integers (batch, length).
+        inputs_embeds: float32 (batch, length, embedding), instead of input_ids.
+        attention_mask: bool (batch, length); attention_bias: float32, broadcast to (batch,
+            heads, length, length), added to the scores, instead of it.
+        wanted: bool (batch, length), where rows are not zero though they are padding.
+        predicted: bool (batch, length); "logits" are (n, vocabulary), of the n positions where
+            it is true.
+        pooling: how the last hidden states become "embeddings" (batch, hidden), as in
+            EncoderModel.embed; of the tokens that pooled_tokens, bool (batch, length), leaves.
+
+        "hidden_states" and "attentions" are tuples, "pooled" comes as "pooler_output",
+        "last_hidden" as "last_hidden_state".  The GIL is released.  IndexError for an id
+        outside its table; ValueError for a wrong shape, too long a sequence, or what the
+        model does not have; TypeError for a wrong dtype.
+        """
 
 # ---- for the tests (ext/python/py_testing.c): buffers are used where they lie ----
 
@@ -305,3 +341,14 @@ def _kernel_gemm1(
     /,
 ) -> None: ...
 def _kernel_parallel_for(counts: Any, workers: Any, count: int, work: int, /) -> None: ...
+def _text_run(
+    normalizers: list[Any],
+    pre_tokenizers: list[Any],
+    text: str,
+    spans: bool = True,
+    origin: int = 0,
+    at_start: bool = True,
+    /,
+) -> tuple[bytes, NDArray[np.uint32] | None, NDArray[np.uint64]]: ...
+def _text_utf8_valid(data: bytes, /) -> bool: ...
+def _text_graphemes(text: str, /) -> list[str]: ...

@@ -60,7 +60,9 @@ def weight_files(use_safetensors: bool | None = None, variant: str | None = None
     `use_safetensors` True leaves out the pickles, False the safetensors.  A `variant` such as
     "fp16" is part of the names: model.fp16.safetensors, model.safetensors.index.fp16.json.
     """
-    if variant is not None and (not variant or not _is_plain_name(variant)):
+    if variant is not None and (
+        not isinstance(variant, str) or not variant or not _is_plain_name(variant)
+    ):
         raise ValueError(f"variant {variant!r} cannot be part of a file name")
     infix = f".{variant}" if variant else ""
     kinds = []

@@ -62,6 +62,7 @@ def _submodules() -> dict[str, tuple[tuple[str, ...], str | tuple[str, ...]]]:
         "tokenization_utils_base": (("tokenization",), ""),
         "tokenization_utils_fast": (("tokenization",), ""),
         "tokenization_utils_tokenizers": (("tokenization",), ""),
+        "trainer_utils": (("seed",), ""),
         "utils": (("outputs", "tokenization"), shared),
         "utils.generic": (("outputs", "tokenization"), shared),
     }

@@ -8,15 +8,18 @@ nothing a file holds is lost.
 from __future__ import annotations
 
 import copy
+import difflib
 import json
 import logging
 import math
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints, overload
 
+from .arguments import directory_to_write
 from .checkpoint import read_json
 from .hub import HUB_KEYWORDS, PushToHubMixin, Source
 from .safetensors_file import write_text
@@ -47,6 +50,8 @@ PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_class
 # Other model types of RoBERTa's architecture.
 SAME_ARCHITECTURE = ("camembert",)
 
+# What torch calls its dtypes, and "auto".
+_DTYPE = re.compile(r"auto|half|double|bool|bfloat16|float(16|32|64|[468]_\w+)?|u?int\d+")
 # Names that old files and callers use for a field.
 _ALIASES = {"torch_dtype": "dtype", "attn_implementation": "_attn_implementation"}
 
@@ -89,7 +94,7 @@ class PreTrainedConfig(PushToHubMixin):
     # Names that mean a field of another name.
     attribute_map: ClassVar[dict[str, str]] = {}
     architectures: list[str] | None
-    output_hidden_states: bool
+    output_hidden_states: bool | int | list[int]
     output_attentions: bool
     return_dict: bool
     dtype: str | None
@@ -128,7 +133,7 @@ class PreTrainedConfig(PushToHubMixin):
     # name -> (accepted types, default).  Subclasses extend it.
     _fields: ClassVar[dict[str, tuple[tuple[type, ...], Any]]] = {
         "architectures": ((list, type(None)), None),
-        "output_hidden_states": (_BOOL, False),
+        "output_hidden_states": ((bool, int, list), False),
         "output_attentions": (_BOOL, False),
         "return_dict": (_BOOL, True),
         "dtype": ((str, type(None)), None),
@@ -153,6 +158,14 @@ class PreTrainedConfig(PushToHubMixin):
         self._attn_implementation = kwargs.pop("_attn_implementation", None)
         self._set_labels(labels, num_labels, label_ids)
         for name, value in kwargs.items():
+            meant = difflib.get_close_matches(name, self._fields, n=1, cutoff=0.9)
+            if meant:
+                logger.warning(
+                    "%s has no field %r, which is kept as an attribute; did you mean %r?",
+                    type(self).__name__,
+                    name,
+                    meant[0],
+                )
             setattr(self, name, value)
         self._check()
 
@@ -172,6 +185,8 @@ class PreTrainedConfig(PushToHubMixin):
             if num_labels is not None and num_labels != len(self.id2label):
                 self.num_labels = num_labels
         if label_ids is not None:
+            if not isinstance(label_ids, dict):
+                raise TypeError(f"label2id must be a dict of name to id, not {label_ids!r}")
             self.label2id = dict(label_ids)
 
     def _check(self) -> None:
@@ -192,6 +207,8 @@ class PreTrainedConfig(PushToHubMixin):
         name = self.attribute_map.get(name, name)
         if name == "dtype":
             value = dtype_name(value)
+            if isinstance(value, str) and not _DTYPE.fullmatch(value):
+                raise ValueError(f"dtype is {value!r}; it must be one such as 'float32'")
         field = self._fields.get(name)
         if field is not None and not _is_a(value, field[0]):
             expected = " or ".join(
@@ -276,10 +293,7 @@ class PreTrainedConfig(PushToHubMixin):
         With `push_to_hub` it is then uploaded to the repository `repo_id`, by default named
         as the directory; the arguments behind it are those of the method of that name.
         """
-        directory = Path(save_directory)
-        if directory.is_file():
-            raise NotADirectoryError(f"{directory} is a file; save_pretrained needs a directory")
-        directory.mkdir(parents=True, exist_ok=True)
+        directory = directory_to_write(save_directory)
         self.to_json_file(directory / CONFIG_NAME)
         if push_to_hub:
             self._upload_saved(directory, [CONFIG_NAME], repo_id, commit_message, private, token)
@@ -341,6 +355,10 @@ class PreTrainedConfig(PushToHubMixin):
         With return_unused_kwargs=True, (configuration, keywords that are no fields).
         """
         return_unused = kwargs.pop("return_unused_kwargs", False)
+        if not isinstance(config_dict, dict) or not all(isinstance(k, str) for k in config_dict):
+            raise TypeError(
+                f"config_dict must be a dict of field to value, not {config_dict!r:.80}"
+            )
         content = _decode_floats(dict(config_dict))
         known = set(cls._fields) | set(content) | set(_ALIASES) | set(cls.attribute_map)
         known |= {"num_labels", "id2label", "label2id"}

@@ -46,6 +46,10 @@ class Source:
         The path of a file stands for the directory it is in.  OSError when `name_or_path` is
         neither a directory nor anything that could be a name on the hub.
         """
+        if not isinstance(name_or_path, str | os.PathLike):
+            raise TypeError(
+                f"{name_or_path!r:.80} is no path of a directory and no name of a model on the hub"
+            )
         self.name = os.fspath(name_or_path)
         self.directory: Path | None = None
         self._subfolder = _check_relative(subfolder) if subfolder else PurePosixPath()

@@ -82,8 +82,12 @@ class ModelOutput(OrderedDict[str, Any]):
         super().__setattr__(name, value)
 
     def __repr__(self) -> str:
-        body = ", ".join(f"{key}={value!r}" for key, value in self.items())
-        return f"{type(self).__name__}({body})"
+        entries = [_entry(key, value) for key, value in self.items()]
+        line = f"{type(self).__name__}({', '.join(entries)})"
+        if "\n" not in line and len(line) <= 100:
+            return line
+        body = "".join(f"  {entry.replace(chr(10), chr(10) + '  ')},\n" for entry in entries)
+        return f"{type(self).__name__}(\n{body})"
 
     def __reduce__(self) -> Any:
         values = tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
@@ -92,6 +96,14 @@ class ModelOutput(OrderedDict[str, Any]):
     def to_tuple(self) -> tuple[Any, ...]:
         """All values that are not None, in the order of the keys."""
         return tuple(self[key] for key in self)
+
+
+def _entry(key: str, value: Any) -> str:
+    """key=value for a repr; of several arrays, such as one for every layer, the shapes."""
+    if isinstance(value, tuple) and value and all(hasattr(v, "shape") for v in value):
+        shapes = list(dict.fromkeys(str(tuple(v.shape)) for v in value))
+        return f"{key}=<{len(value)} of shape {' and '.join(shapes)}>"
+    return f"{key}={value!r}".replace("\n", "\n" + " " * (len(key) + 1))
 
 
 class BaseModelOutput(ModelOutput):

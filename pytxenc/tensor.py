@@ -127,16 +127,22 @@ class Tensor(np.ndarray[Any, Any]):
         return False
 
     def __repr__(self) -> str:
+        array = np.asarray(self)
+        finite = array[np.isfinite(array)]
+        whole = self.dtype.kind != "f" or bool((finite == np.round(finite)).all())
         text = np.array2string(
-            np.asarray(self),
+            array,
             separator=", ",
+            floatmode="maxprec" if whole else "fixed",
             prefix="tensor(",
             precision=4,
             threshold=1000,
             edgeitems=3,
             max_line_width=80,
         )
-        if self.dtype in (np.float32, np.int64, np.bool_) and self.numel():
+        if not self.numel() and self.ndim > 1:
+            text += f", size={self.shape}"
+        if self.dtype == np.float32 or (self.dtype in (np.int64, np.bool_) and self.numel()):
             return f"tensor({text})"
         return f"tensor({text}, dtype=torch.{self.dtype})"
 

@@ -287,22 +287,23 @@ static PyGetSetDef safetensors_getset[] = {
 
 static PyMethodDef safetensors_methods[] = {
     {"keys", safetensors_keys, METH_NOARGS,
-     PyDoc_STR("keys()\n--\n\nNames of the tensors, in the order of their data.")},
+     PyDoc_STR("keys($self)\n--\n\nNames of the tensors, in the order of their data.")},
     {"dtype", safetensors_dtype, METH_O,
      PyDoc_STR(
-         "dtype(name, /)\n--\n\nNumPy's name for the stored dtype, 'bfloat16' "
+         "dtype($self, name, /)\n--\n\nNumPy's name for the stored dtype, 'bfloat16' "
          "included; the file's own name for one that\ncannot be read ('F8_E4M3').  "
          "KeyError if there is no such tensor.")},
     {"shape", safetensors_shape, METH_O,
-     PyDoc_STR("shape(name, /)\n--\n\nShape of a tensor.")},
+     PyDoc_STR("shape($self, name, /)\n--\n\nShape of a tensor.")},
     {"tensor", safetensors_tensor, METH_O,
      PyDoc_STR(
-         "tensor(name, /)\n--\n\nRead-only array over the mapped file (bfloat16 as "
+         "tensor($self, name, /)\n--\n\nRead-only array over the mapped file (bfloat16 as "
          "uint16), copied only when the\nfile has it misaligned.  ValueError for a "
          "dtype NumPy lacks.")},
     {"float32", safetensors_float32, METH_O,
-     PyDoc_STR("float32(name, /)\n--\n\nThe tensor as float32: a read-only view when "
-               "stored so, else converted.\nValueError when it does not hold floats.")},
+     PyDoc_STR(
+         "float32($self, name, /)\n--\n\nThe tensor as float32: a read-only view when "
+         "stored so, else converted.\nValueError when it does not hold floats.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -380,53 +380,57 @@ num_special_tokens_to_add(PyObject *self, PyObject *args, PyObject *kwargs)
 
 static PyMethodDef tokenizer_methods[] = {
     {"plan", (PyCFunction)(void (*)(void))plan, METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("plan(**options)\n--\n\nAn EncodePlan for encode().")},
+     PyDoc_STR("plan($self, **options)\n--\n\nAn EncodePlan for encode().")},
     {"encode", (PyCFunction)(void (*)(void))encode, METH_FASTCALL,
-     PyDoc_STR("encode(texts, pairs, plan, single, /)\n--\n\nEncode texts as the plan "
-               "says.")},
+     PyDoc_STR(
+         "encode($self, texts, pairs, plan, single, /)\n--\n\nEncode texts as the plan "
+         "says.")},
     {"encode_flat", (PyCFunction)(void (*)(void))encode_flat,
      METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("encode_flat(data, ends=None, *, dtype='uint32', "
+     PyDoc_STR("encode_flat($self, data, ends=None, *, dtype='uint32', "
                "add_special_tokens=False, split_special_tokens=False)\n--\n\nEncode "
                "documents into one array of ids.")},
     {"encode_batch", (PyCFunction)(void (*)(void))encode_batch,
      METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("encode_batch(texts, pairs=None, *, pretokenized=False, "
-               "add_special_tokens=True, truncation=None, max_length=0, stride=0, "
-               "truncation_side='right', split_special_tokens=False, fields=(), "
-               "overflow=False)\n--\n\nEncode every text, with its pair, into flat "
-               "arrays.")},
+     PyDoc_STR("encode_batch($self, texts, pairs=None, *, fields=(), overflow=False, "
+               "**options)\n--\n\nEncode every text, with its pair, into flat arrays.\n"
+               "The options are those of an EncodePlan.")},
     {"decode", (PyCFunction)(void (*)(void))decode, METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR(
-         "decode(ids, skip_special_tokens=False)\n--\n\nText of ids; those outside "
+         "decode($self, ids, skip_special_tokens=False)\n--\n\nText of ids; those outside "
          "the vocabulary add nothing.")},
     {"decode_tokens", decode_tokens, METH_O,
-     PyDoc_STR("decode_tokens(tokens)\n--\n\nText of token strings.")},
+     PyDoc_STR("decode_tokens($self, tokens, /)\n--\n\nText of token strings.")},
     {"token_to_id", token_to_id, METH_O,
-     PyDoc_STR("token_to_id(token, /)\n--\n\nThe token's id, or None.")},
+     PyDoc_STR("token_to_id($self, token, /)\n--\n\nThe token's id, or None.")},
     {"id_to_token", id_to_token, METH_O,
      PyDoc_STR(
-         "id_to_token(id, /)\n--\n\nThe string that an id decodes from, or None.")},
+         "id_to_token($self, id, /)\n--\n\nThe string that an id decodes from, or None.")},
     {"get_vocab", (PyCFunction)(void (*)(void))get_vocab, METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("get_vocab(with_added_tokens=True)\n--\n\nTokens and their ids.")},
+     PyDoc_STR(
+         "get_vocab($self, with_added_tokens=True)\n--\n\nTokens and their ids.")},
     {"get_vocab_size", (PyCFunction)(void (*)(void))get_vocab_size,
      METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("get_vocab_size(with_added_tokens=True)\n--\n\nNumber of tokens.")},
+     PyDoc_STR(
+         "get_vocab_size($self, with_added_tokens=True)\n--\n\nNumber of tokens.")},
     {"get_first_free_id", get_first_free_id, METH_NOARGS,
-     PyDoc_STR("get_first_free_id()\n--\n\nThe id behind the last one of the model's "
-               "vocabulary.")},
+     PyDoc_STR(
+         "get_first_free_id($self)\n--\n\nThe id behind the last one of the model's "
+         "vocabulary.")},
     {"num_special_tokens_to_add",
      (PyCFunction)(void (*)(void))num_special_tokens_to_add,
      METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR(
-         "num_special_tokens_to_add(is_pair=False)\n--\n\nSpecial tokens that the "
+         "num_special_tokens_to_add($self, is_pair=False)\n--\n\nSpecial tokens that the "
          "post-processor puts around a text or a pair.")},
     {"with_added_tokens", with_added_tokens, METH_O,
-     PyDoc_STR("with_added_tokens(tokens)\n--\n\nA tokenizer with this one's model and "
-               "these added tokens.")},
+     PyDoc_STR(
+         "with_added_tokens($self, tokens, /)\n--\n\nA tokenizer with this one's model and "
+         "these added tokens.")},
     {"with_post_processor", with_post_processor, METH_O,
-     PyDoc_STR("with_post_processor(spec)\n--\n\nA tokenizer with this one's model and "
-               "this post-processor.")},
+     PyDoc_STR(
+         "with_post_processor($self, spec, /)\n--\n\nA tokenizer with this one's model and "
+         "this post-processor.")},
     {NULL, NULL, 0, NULL},
 };
 

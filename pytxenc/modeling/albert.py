@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..configuration import AlbertConfig
-from ..outputs import AlbertForPreTrainingOutput
+from ..outputs import AlbertForPreTrainingOutput, BaseModelOutputWithPooling
 from .heads import (
     EncoderModel,
     MaskedLMModel,
@@ -26,7 +26,7 @@ class AlbertPreTrainedModel(PreTrainedModel):
     _family = "albert"
 
 
-class AlbertModel(EncoderModel, AlbertPreTrainedModel):
+class AlbertModel(EncoderModel[BaseModelOutputWithPooling], AlbertPreTrainedModel):
     """The ALBERT encoder: hidden states and the pooled first token."""
 
 
@@ -39,7 +39,7 @@ class AlbertForMaskedLM(MaskedLMModel, AlbertPreTrainedModel):
     }
 
 
-class AlbertForPreTraining(PretrainingModel, AlbertPreTrainedModel):
+class AlbertForPreTraining(PretrainingModel[AlbertForPreTrainingOutput], AlbertPreTrainedModel):
     """ALBERT as it is pretrained: masked tokens, and the order of two segments."""
 
     _output = AlbertForPreTrainingOutput
@@ -56,7 +56,7 @@ class AlbertForPreTraining(PretrainingModel, AlbertPreTrainedModel):
         labels: Any = None,
         sentence_order_label: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> AlbertForPreTrainingOutput:
         """prediction_logits (batch, length, vocabulary) and sop_logits (batch, num_labels).
 
         With both labels (batch, length) and sentence_order_label (batch,), 1 where the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
 
 from ..checkpoint import read_json
 from ..configuration import (
@@ -19,7 +19,19 @@ from ..configuration import (
 )
 from ..hub import HUB_KEYWORDS, Source
 from . import albert, bert, distilbert, electra, roberta
+from .heads import (
+    CausalLMModel,
+    EncoderModel,
+    MaskedLMModel,
+    MultipleChoiceModel,
+    NextSentenceModel,
+    QuestionAnsweringModel,
+    SequenceClassificationModel,
+    TokenClassificationModel,
+)
 from .pretrained import PreTrainedModel
+
+Model = TypeVar("Model", bound=PreTrainedModel, covariant=True)
 
 _FAMILIES: dict[type[PreTrainedConfig], tuple[Any, str]] = {
     AlbertConfig: (albert, "Albert"),
@@ -50,17 +62,33 @@ class AutoConfig:
         raise OSError("use AutoConfig.from_pretrained(directory_or_name)")
 
     @staticmethod
-    def for_model(model_type: str, **kwargs: Any) -> Any:
+    def for_model(model_type: str, **kwargs: Any) -> PreTrainedConfig:
         """A configuration of a model type, such as "roberta" or "xlm-roberta".
 
         ValueError for another one, naming those that are known.
         """
-        if model_type not in _CONFIGS:
+        if not isinstance(model_type, str) or model_type not in _CONFIGS:
             raise ValueError(
                 f"model type {model_type!r} is not known here; known are {', '.join(_CONFIGS)}"
             )
         return _CONFIGS[model_type](**kwargs)
 
+    @overload
+    @staticmethod
+    def from_pretrained(
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *,
+        return_unused_kwargs: Literal[True],
+        **kwargs: Any,
+    ) -> tuple[PreTrainedConfig, dict[str, Any]]: ...
+    @overload
+    @staticmethod
+    def from_pretrained(
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *,
+        return_unused_kwargs: Literal[False] = False,
+        **kwargs: Any,
+    ) -> PreTrainedConfig: ...
     @staticmethod
     def from_pretrained(
         pretrained_model_name_or_path: str | os.PathLike[str], **kwargs: Any
@@ -93,7 +121,7 @@ def _class_of(source: Source) -> type[PreTrainedConfig]:
     return _CONFIGS[model_type]
 
 
-class _AutoModel:
+class _AutoModel(Generic[Model]):
     """Makes a model of the class that its configuration asks for."""
 
     _head: ClassVar[str]
@@ -123,10 +151,28 @@ class _AutoModel:
         return found  # type: ignore[no-any-return]
 
     @classmethod
-    def from_config(cls, config: Any, **kwargs: Any) -> Any:
+    def from_config(cls, config: PreTrainedConfig, **kwargs: Any) -> Model:
         """A model with new weights; ValueError where the configuration has no such model."""
-        return cls._model_class(type(config))(config, **kwargs)
+        return cls._model_class(type(config))(config, **kwargs)  # type: ignore[return-value]
 
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *model_args: Any,
+        output_loading_info: Literal[True],
+        **kwargs: Any,
+    ) -> tuple[Model, dict[str, Any]]: ...
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *model_args: Any,
+        output_loading_info: Literal[False] = False,
+        **kwargs: Any,
+    ) -> Model: ...
     @classmethod
     def from_pretrained(
         cls,
@@ -155,61 +201,61 @@ class _AutoModel:
         return model.from_pretrained(pretrained_model_name_or_path, *model_args, **kwargs)
 
 
-class AutoModel(_AutoModel):
+class AutoModel(_AutoModel[EncoderModel[Any]]):
     """Encoders without a head."""
 
     _head = "Model"
 
 
-class AutoModelForPreTraining(_AutoModel):
+class AutoModelForPreTraining(_AutoModel[PreTrainedModel]):
     """Models as they are pretrained: RoBERTa's is its masked language model."""
 
     _head = "ForPreTraining"
 
 
-class AutoModelForMaskedLM(_AutoModel):
+class AutoModelForMaskedLM(_AutoModel[MaskedLMModel]):
     """Models that predict masked tokens."""
 
     _head = "ForMaskedLM"
 
 
-class AutoModelForCausalLM(_AutoModel):
+class AutoModelForCausalLM(_AutoModel[CausalLMModel]):
     """Models that predict the next token."""
 
     _head = "ForCausalLM"
 
 
-class AutoModelForNextSentencePrediction(_AutoModel):
+class AutoModelForNextSentencePrediction(_AutoModel[NextSentenceModel]):
     """Models that tell whether a segment follows another: BERT's."""
 
     _head = "ForNextSentencePrediction"
 
 
-class AutoModelForSequenceClassification(_AutoModel):
+class AutoModelForSequenceClassification(_AutoModel[SequenceClassificationModel]):
     """Models that classify sequences."""
 
     _head = "ForSequenceClassification"
 
 
-class AutoModelForTokenClassification(_AutoModel):
+class AutoModelForTokenClassification(_AutoModel[TokenClassificationModel]):
     """Models that classify every token."""
 
     _head = "ForTokenClassification"
 
 
-class AutoModelForQuestionAnswering(_AutoModel):
+class AutoModelForQuestionAnswering(_AutoModel[QuestionAnsweringModel]):
     """Models that find the start and the end of an answer."""
 
     _head = "ForQuestionAnswering"
 
 
-class AutoModelForMultipleChoice(_AutoModel):
+class AutoModelForMultipleChoice(_AutoModel[MultipleChoiceModel]):
     """Models that score continuations."""
 
     _head = "ForMultipleChoice"
 
 
-class AutoModelForTextEncoding(_AutoModel):
+class AutoModelForTextEncoding(_AutoModel[EncoderModel[Any]]):
     """Encoders without a head, as AutoModel."""
 
     _head = "Model"

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..configuration import BertConfig
-from ..outputs import BaseModelOutputWithPoolingAndCrossAttentions, BertForPreTrainingOutput
+from ..outputs import (
+    BaseModelOutputWithPoolingAndCrossAttentions,
+    BertForPreTrainingOutput,
+    MaskedLMOutput,
+)
 from .heads import (
     CausalLMModel,
     EncoderModel,
@@ -28,7 +32,7 @@ class BertPreTrainedModel(PreTrainedModel):
     _family = "bert"
 
 
-class BertModel(EncoderModel, BertPreTrainedModel):
+class BertModel(EncoderModel[BaseModelOutputWithPoolingAndCrossAttentions], BertPreTrainedModel):
     """The BERT encoder: hidden states and the pooled first token."""
 
     _output = BaseModelOutputWithPoolingAndCrossAttentions
@@ -53,7 +57,7 @@ class BertForMaskedLM(MaskedLMModel, BertPreTrainedModel):
         encoder_attention_mask: Any = None,
         labels: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> MaskedLMOutput:
         """Logits (batch, length, vocabulary); with labels (batch, length) also the loss.
 
         Other arguments and errors as for BertModel; labels of -100 are ignored.
@@ -70,7 +74,7 @@ class BertLMHeadModel(CausalLMModel, BertPreTrainedModel):
     _ties = BertForMaskedLM._ties
 
 
-class BertForPreTraining(PretrainingModel, BertPreTrainedModel):
+class BertForPreTraining(PretrainingModel[BertForPreTrainingOutput], BertPreTrainedModel):
     """BERT as it is pretrained: masked tokens, and whether the second segment follows."""
 
     _output = BertForPreTrainingOutput
@@ -87,7 +91,7 @@ class BertForPreTraining(PretrainingModel, BertPreTrainedModel):
         labels: Any = None,
         next_sentence_label: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> BertForPreTrainingOutput:
         """prediction_logits (batch, length, vocabulary), seq_relationship_logits (batch, 2).
 
         With both labels (batch, length) and next_sentence_label (batch,), 0 where the second

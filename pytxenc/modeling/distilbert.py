@@ -7,8 +7,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..configuration import DistilBertConfig
-from ..outputs import BaseModelOutput
+from ..configuration import DistilBertConfig, PreTrainedConfig
+from ..outputs import (
+    BaseModelOutput,
+    MaskedLMOutput,
+    MultipleChoiceModelOutput,
+    QuestionAnsweringModelOutput,
+    SequenceClassifierOutput,
+    TokenClassifierOutput,
+)
 from .heads import (
     EncoderModel,
     HeadModel,
@@ -19,7 +26,7 @@ from .heads import (
     TokenClassificationModel,
 )
 from .loading import Parameter
-from .pretrained import PreTrainedModel
+from .pretrained import Output, PreTrainedModel
 
 
 class DistilBertPreTrainedModel(PreTrainedModel):
@@ -66,12 +73,12 @@ def sinusoids(count: int, width: int) -> NDArray[np.float32]:
     return np.where(columns % 2 == 0, np.sin(angles), np.cos(angles)).astype(np.float32)
 
 
-class DistilBertModel(EncoderModel, DistilBertPreTrainedModel):
+class DistilBertModel(EncoderModel[BaseModelOutput], DistilBertPreTrainedModel):
     """The DistilBERT encoder: hidden states."""
 
     _output = BaseModelOutput
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: PreTrainedConfig) -> None:
         super().__init__(config)
 
     def forward(  # type: ignore[override]
@@ -81,7 +88,7 @@ class DistilBertModel(EncoderModel, DistilBertPreTrainedModel):
         inputs_embeds: Any = None,
         position_ids: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> BaseModelOutput:
         """Encode a batch; arguments, results and errors as for BertModel.
 
         There are no token types: token_type_ids are accepted and change nothing.
@@ -92,7 +99,7 @@ class DistilBertModel(EncoderModel, DistilBertPreTrainedModel):
         )
 
 
-class _DistilBertWithLabels(HeadModel):
+class _DistilBertWithLabels(HeadModel[Output]):
     """The order of the arguments of the heads that have labels."""
 
     def forward(
@@ -103,7 +110,7 @@ class _DistilBertWithLabels(HeadModel):
         labels: Any = None,
         position_ids: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> Output:
         """The logits, and with labels the loss; see the class for the shapes of both.
 
         Other arguments and errors as for DistilBertModel.
@@ -115,7 +122,7 @@ class _DistilBertWithLabels(HeadModel):
 
 
 class DistilBertForMaskedLM(  # type: ignore[misc]
-    _DistilBertWithLabels, MaskedLMModel, DistilBertPreTrainedModel
+    _DistilBertWithLabels[MaskedLMOutput], MaskedLMModel, DistilBertPreTrainedModel
 ):
     """DistilBERT that predicts masked tokens.
 
@@ -128,7 +135,9 @@ class DistilBertForMaskedLM(  # type: ignore[misc]
 
 
 class DistilBertForSequenceClassification(  # type: ignore[misc]
-    _DistilBertWithLabels, SequenceClassificationModel, DistilBertPreTrainedModel
+    _DistilBertWithLabels[SequenceClassifierOutput],
+    SequenceClassificationModel,
+    DistilBertPreTrainedModel,
 ):
     """DistilBERT that classifies sequences, by two layers on the first token.
 
@@ -137,7 +146,9 @@ class DistilBertForSequenceClassification(  # type: ignore[misc]
 
 
 class DistilBertForTokenClassification(  # type: ignore[misc]
-    _DistilBertWithLabels, TokenClassificationModel, DistilBertPreTrainedModel
+    _DistilBertWithLabels[TokenClassifierOutput],
+    TokenClassificationModel,
+    DistilBertPreTrainedModel,
 ):
     """DistilBERT that classifies every token.
 
@@ -157,7 +168,7 @@ class DistilBertForQuestionAnswering(QuestionAnsweringModel, DistilBertPreTraine
         end_positions: Any = None,
         position_ids: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> QuestionAnsweringModelOutput:
         """start_logits and end_logits (batch, length); with both positions also the loss.
 
         Everything as for BertForQuestionAnswering, in another order.
@@ -176,7 +187,7 @@ class DistilBertForQuestionAnswering(QuestionAnsweringModel, DistilBertPreTraine
 
 
 class DistilBertForMultipleChoice(  # type: ignore[misc]
-    _DistilBertWithLabels, MultipleChoiceModel, DistilBertPreTrainedModel
+    _DistilBertWithLabels[MultipleChoiceModelOutput], MultipleChoiceModel, DistilBertPreTrainedModel
 ):
     """DistilBERT that scores continuations, by two layers on the first token.
 

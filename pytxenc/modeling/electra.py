@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..configuration import ElectraConfig
+from ..configuration import ElectraConfig, PreTrainedConfig
 from ..outputs import BaseModelOutputWithPastAndCrossAttentions, ElectraForPreTrainingOutput
 from .heads import (
     CausalLMModel,
@@ -23,8 +23,9 @@ from .heads import (
     SequenceClassificationModel,
     TokenClassificationModel,
 )
+from .inputs import as_array
 from .losses import replaced_token_loss
-from .pretrained import PreTrainedModel, as_array
+from .pretrained import PreTrainedModel
 
 
 class ElectraPreTrainedModel(PreTrainedModel):
@@ -36,12 +37,12 @@ class ElectraPreTrainedModel(PreTrainedModel):
     _has_pooler = False
 
 
-class ElectraModel(EncoderModel, ElectraPreTrainedModel):
+class ElectraModel(EncoderModel[BaseModelOutputWithPastAndCrossAttentions], ElectraPreTrainedModel):
     """The ELECTRA encoder, of a generator or a discriminator: hidden states."""
 
     _output = BaseModelOutputWithPastAndCrossAttentions
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: PreTrainedConfig) -> None:
         super().__init__(config)
 
 
@@ -62,7 +63,7 @@ class ElectraForCausalLM(CausalLMModel, ElectraPreTrainedModel):
     _ties = ElectraForMaskedLM._ties
 
 
-class ElectraForPreTraining(LabelledModel, ElectraPreTrainedModel):
+class ElectraForPreTraining(LabelledModel[ElectraForPreTrainingOutput], ElectraPreTrainedModel):
     """ELECTRA's discriminator, which tells tokens that were replaced from original ones.
 
     Logits (batch, length), positive for replaced; labels (batch, length), 1 where a token was
@@ -72,7 +73,9 @@ class ElectraForPreTraining(LabelledModel, ElectraPreTrainedModel):
     _head = "replaced"
     _output = ElectraForPreTrainingOutput
 
-    def _predict(self, inputs: Inputs, labels: Any, kwargs: dict[str, Any]) -> Any:
+    def _predict(
+        self, inputs: Inputs, labels: Any, kwargs: dict[str, Any]
+    ) -> ElectraForPreTrainingOutput:
         label_ids = as_array("labels", labels)
         mask = as_array("attention_mask", inputs[1])
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..configuration import PreTrainedConfig
 from ..outputs import (
     BaseModelOutputWithPooling,
     CausalLMOutputWithCrossAttentions,
@@ -20,12 +21,13 @@ from ..outputs import (
     SequenceClassifierOutput,
     TokenClassifierOutput,
 )
-from ..tensor import Kind, kind_of, to_numpy
+from ..tensor import Kind, kind_of
+from .inputs import as_array, as_bools, as_integers, chosen_states, finish
 from .losses import IGNORED_LABEL, classification_loss, cross_entropy, next_token_loss, span_loss
-from .pretrained import PreTrainedModel, as_array, as_bools, chosen_states, finish
+from .pretrained import Output, PreTrainedModel
 
 
-class EncoderModel(PreTrainedModel):
+class EncoderModel(PreTrainedModel, Generic[Output]):
     """An encoder without a head: hidden states and, with a pooler, a vector a sequence."""
 
     _output: ClassVar[type[ModelOutput]] = BaseModelOutputWithPooling
@@ -38,7 +40,7 @@ class EncoderModel(PreTrainedModel):
         position_ids: Any = None,
         inputs_embeds: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> Output:
         """Encode a batch.
 
         Args:
@@ -144,12 +146,12 @@ Inputs = tuple[Any, Any, Any, Any, Any]
 FieldsOf = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-class HeadModel(PreTrainedModel):
+class HeadModel(PreTrainedModel, Generic[Output]):
     """An encoder with a head."""
 
     _output: ClassVar[type[ModelOutput]]
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: PreTrainedConfig) -> None:
         super().__init__(config, add_pooling_layer=False)
 
     def _compute(
@@ -162,7 +164,7 @@ class HeadModel(PreTrainedModel):
         kind: Kind | None = None,
         logits: bool = False,
         scores: bool = False,
-    ) -> Any:
+    ) -> Output:
         """Run the model and make its output, in the caller's kind of tensor."""
         hidden, attentions, as_dict = self._options(kwargs)
         results, kind = self._run(
@@ -185,7 +187,7 @@ class HeadModel(PreTrainedModel):
         )
 
 
-class LabelledModel(HeadModel):
+class LabelledModel(HeadModel[Output]):
     """A head with one array of logits and one of labels."""
 
     _result: ClassVar[str] = "scores"  # what C calls the logits
@@ -194,7 +196,7 @@ class LabelledModel(HeadModel):
     def _loss(self, logits: NDArray[np.float32], labels: NDArray[Any]) -> Any:
         return cross_entropy(logits, labels)
 
-    def _predict(self, inputs: Inputs, labels: Any, kwargs: dict[str, Any]) -> Any:
+    def _predict(self, inputs: Inputs, labels: Any, kwargs: dict[str, Any]) -> Output:
         label_ids = as_array("labels", labels)
 
         def fields(results: dict[str, Any]) -> dict[str, Any]:
@@ -220,7 +222,7 @@ class LabelledModel(HeadModel):
         inputs_embeds: Any = None,
         labels: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> Output:
         """The logits, and with labels the loss; see the class for the shapes of both.
 
         Other arguments and errors as for the encoder.
@@ -234,7 +236,7 @@ def _counted(labels: NDArray[Any] | None) -> NDArray[np.bool_] | None:
     return None if labels is None else labels != IGNORED_LABEL
 
 
-class MaskedLMModel(LabelledModel):
+class MaskedLMModel(LabelledModel[MaskedLMOutput]):
     """An encoder with a head that predicts the token at every position.
 
     Logits (batch, length, vocabulary); labels (batch, length), of which -100 are ignored.
@@ -277,7 +279,7 @@ class MaskedLMModel(LabelledModel):
         return logits
 
 
-class CausalLMModel(HeadModel):
+class CausalLMModel(HeadModel[CausalLMOutputWithCrossAttentions]):
     """An encoder's layers with a head that predicts the next token.
 
     With `config.is_decoder` no token attends to one after it; without, all do, which is a
@@ -310,7 +312,7 @@ class CausalLMModel(HeadModel):
         use_cache: Any = None,
         logits_to_keep: Any = 0,
         **kwargs: Any,
-    ) -> Any:
+    ) -> CausalLMOutputWithCrossAttentions:
         """Logits (batch, length, vocabulary); with labels (batch, length) also the loss.
 
         A label is predicted by the position before it; -100 is ignored.
@@ -324,13 +326,13 @@ class CausalLMModel(HeadModel):
         kwargs["past_key_values"] = past_key_values
         num_items = kwargs.pop("num_items_in_batch", None)
         label_ids = as_array("labels", labels)
+        keep = as_integers("logits_to_keep", logits_to_keep)
+        if keep is None:
+            raise TypeError("logits_to_keep must be a number of positions or their indices")
 
         def fields(results: dict[str, Any]) -> dict[str, Any]:
             logits = results["logits"]
-            if isinstance(logits_to_keep, int):
-                kept = logits[:, -logits_to_keep:]
-            else:
-                kept = logits[:, to_numpy(logits_to_keep)]
+            kept = logits[:, keep if keep.ndim else slice(-int(keep), None)]
             loss = None
             if label_ids is not None:
                 items = None if num_items is None else float(num_items)
@@ -342,7 +344,7 @@ class CausalLMModel(HeadModel):
         return self._compute(inputs, kwargs, fields, wanted=everywhere, logits=True)
 
 
-class PretrainingModel(HeadModel):
+class PretrainingModel(HeadModel[Output]):
     """An encoder that predicts tokens and what a pair of segments is to each other."""
 
     _head = "pretraining"
@@ -350,7 +352,7 @@ class PretrainingModel(HeadModel):
 
     def _predict(
         self, inputs: Inputs, labels: Any, sentence_labels: Any, kwargs: dict[str, Any]
-    ) -> Any:
+    ) -> Output:
         label_ids = as_array("labels", labels)
         sentence_ids = as_array("sentence labels", sentence_labels)
 
@@ -373,7 +375,7 @@ class PretrainingModel(HeadModel):
         )
 
 
-class NextSentenceModel(LabelledModel):
+class NextSentenceModel(LabelledModel[NextSentencePredictorOutput]):
     """An encoder that tells whether the second segment follows the first.
 
     Logits (batch, 2); labels (batch,), 0 where it follows and 1 where not.
@@ -382,7 +384,9 @@ class NextSentenceModel(LabelledModel):
     _head = "next_sentence"
     _output = NextSentencePredictorOutput
 
-    def _predict(self, inputs: Inputs, labels: Any, kwargs: dict[str, Any]) -> Any:
+    def _predict(
+        self, inputs: Inputs, labels: Any, kwargs: dict[str, Any]
+    ) -> NextSentencePredictorOutput:
         old_name = kwargs.pop("next_sentence_label", None)
         return super()._predict(inputs, labels if labels is not None else old_name, kwargs)
 
@@ -390,7 +394,7 @@ class NextSentenceModel(LabelledModel):
         return cross_entropy(logits, labels.reshape(-1))
 
 
-class SequenceClassificationModel(LabelledModel):
+class SequenceClassificationModel(LabelledModel[SequenceClassifierOutput]):
     """An encoder with a classifier, or a regression, of whole sequences.
 
     Logits (batch, num_labels).  Labels are integers (batch,); floats (batch,) for regression
@@ -405,7 +409,7 @@ class SequenceClassificationModel(LabelledModel):
         return classification_loss(logits, labels, self.config)
 
 
-class TokenClassificationModel(LabelledModel):
+class TokenClassificationModel(LabelledModel[TokenClassifierOutput]):
     """An encoder with a classifier of every token.
 
     Logits (batch, length, num_labels); labels (batch, length), of which -100 are ignored.
@@ -416,7 +420,7 @@ class TokenClassificationModel(LabelledModel):
     _labels_tokens = True
 
 
-class QuestionAnsweringModel(HeadModel):
+class QuestionAnsweringModel(HeadModel[QuestionAnsweringModelOutput]):
     """An encoder that scores every token as the start and as the end of an answer."""
 
     _head = "answer"
@@ -432,7 +436,7 @@ class QuestionAnsweringModel(HeadModel):
         start_positions: Any = None,
         end_positions: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> QuestionAnsweringModelOutput:
         """start_logits and end_logits (batch, length); with both positions also the loss.
 
         Positions are integers (batch,); those beyond the length do not count.  Padding is
@@ -459,7 +463,7 @@ class QuestionAnsweringModel(HeadModel):
         return self._compute(inputs, kwargs, fields, wanted=everywhere, scores=True)
 
 
-class MultipleChoiceModel(HeadModel):
+class MultipleChoiceModel(HeadModel[MultipleChoiceModelOutput]):
     """An encoder that scores several continuations, one of which is right."""
 
     _head = "choice"
@@ -474,7 +478,7 @@ class MultipleChoiceModel(HeadModel):
         inputs_embeds: Any = None,
         labels: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> MultipleChoiceModelOutput:
         """Logits (batch, choices) of inputs (batch, choices, length); with labels the loss.
 
         Labels are integers (batch,), the number of the right choice.  Other errors as for
@@ -483,12 +487,12 @@ class MultipleChoiceModel(HeadModel):
         label_ids = as_array("labels", labels)
         given = {
             "input_ids": input_ids,
+            "inputs_embeds": inputs_embeds,
             "attention_mask": attention_mask,
             "token_type_ids": token_type_ids,
             "position_ids": position_ids,
-            "inputs_embeds": inputs_embeds,
         }
-        nchoices = 1
+        batch: tuple[int, ...] = ()  # (batch, choices)
         flat: list[NDArray[Any] | None] = []
         for name, value in given.items():
             array = as_array(name, value)
@@ -499,16 +503,18 @@ class MultipleChoiceModel(HeadModel):
                         f"{name} has shape {array.shape}; it must be (batch, choices, length"
                         f"{', embedding' if ndim == 4 else ''})"
                     )
-                nchoices = array.shape[1]
+                batch = batch or array.shape[:2]
+                if array.shape[:2] not in (batch, (1, 1)):
+                    raise ValueError(f"{name} has shape {array.shape}; the batch needs {batch}")
                 array = array.reshape(-1, *array.shape[2:])
             flat.append(array)
 
         def fields(results: dict[str, Any]) -> dict[str, Any]:
-            scores = results["scores"].reshape(-1, nchoices)
+            scores = results["scores"].reshape(batch)
             loss = None if label_ids is None else cross_entropy(scores, label_ids)
             return {"loss": loss, "logits": scores}
 
-        ids, mask, types, positions, embeds = flat
+        ids, embeds, mask, types, positions = flat
         return self._compute(
             (ids, mask, types, positions, embeds),
             kwargs,

@@ -79,7 +79,12 @@ def initial_value(
         return np.full(shape, _ACTIVATION_START[name.rsplit(".", 1)[-1]], np.float32)
     value = rng.standard_normal(shape, np.float32)
     value *= np.float32(std)
-    if kind == "padded" and padding_row is not None and 0 <= padding_row < shape[0]:
+    if kind == "padded" and padding_row is not None:
+        if not -shape[0] <= padding_row < shape[0]:
+            raise ValueError(
+                f"pad_token_id is {padding_row}; it must be from 0 to {shape[0] - 1}, the last row "
+                f"of {name}"
+            )
         value[padding_row] = 0
     return value
 

@@ -14,7 +14,10 @@ IGNORED_LABEL = -100
 
 
 def cross_entropy(
-    logits: NDArray[np.float32], labels: NDArray[Any], ignored: int = IGNORED_LABEL
+    logits: NDArray[np.float32],
+    labels: NDArray[Any],
+    ignored: int = IGNORED_LABEL,
+    what: str = "labels",
 ) -> NDArray[np.float32]:
     """Mean of -log softmax(logits)[label] over labels other than the ignored one.
 
@@ -22,6 +25,7 @@ def cross_entropy(
         logits: float32 (..., classes).
         labels: integers (...).
         ignored: the label that does not count.
+        what: the labels' name in errors.
 
     Returns:
         A scalar; NaN when every label is ignored, as in the reference.
@@ -32,16 +36,16 @@ def cross_entropy(
         IndexError: a label is no class, and where.
     """
     if labels.shape != logits.shape[:-1]:
-        raise ValueError(f"labels have shape {labels.shape}; the logits need {logits.shape[:-1]}")
+        raise ValueError(f"{what} have shape {labels.shape}; the logits need {logits.shape[:-1]}")
     if labels.dtype.kind not in "iu":
-        raise TypeError(f"labels must be integers, not {labels.dtype}")
+        raise TypeError(f"{what} must be integers, not {labels.dtype}")
     counted = labels != ignored
     chosen = labels[counted]
     wrong = (chosen < 0) | (chosen >= logits.shape[-1])
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(counted)[int(wrong.argmax())])
         raise IndexError(
-            f"labels{list(where)} is {labels[where]}; it must be {ignored} (ignored) or from 0 to "
+            f"{what}{list(where)} is {labels[where]}; it must be {ignored} (ignored) or from 0 to "
             f"{logits.shape[-1] - 1}"
         )
     if not chosen.size:
@@ -141,21 +145,25 @@ def classification_loss(
     Returns:
         A scalar; None for a problem type that is none of the three.
     """
-    if config.problem_type is None:
+    if labels.dtype.kind not in "biuf":
+        raise TypeError(f"labels must be numbers, not {labels.dtype}")
+    problem_type, loss = config.problem_type, None
+    if problem_type is None:
         if logits.shape[1] == 1:
-            config.problem_type = "regression"
+            problem_type = "regression"
         elif labels.dtype.kind in "iu":
-            config.problem_type = "single_label_classification"
+            problem_type = "single_label_classification"
         else:
-            config.problem_type = "multi_label_classification"
-    if config.problem_type == "regression":
+            problem_type = "multi_label_classification"
+    if problem_type == "regression":
         single = logits.shape[1] == 1
-        return squared_error(*(a.reshape(-1) if single else a for a in (logits, labels)))
-    if config.problem_type == "single_label_classification":
-        return cross_entropy(logits, labels.reshape(-1))
-    if config.problem_type == "multi_label_classification":
-        return binary_cross_entropy(logits, labels)
-    return None
+        loss = squared_error(*(a.reshape(-1) if single else a for a in (logits, labels)))
+    elif problem_type == "single_label_classification":
+        loss = cross_entropy(logits, labels.reshape(-1))
+    elif problem_type == "multi_label_classification":
+        loss = binary_cross_entropy(logits, labels)
+    config.problem_type = problem_type  # only now: labels that do not fit must not decide it
+    return loss
 
 
 def span_loss(
@@ -171,8 +179,12 @@ def span_loss(
         starts, ends: integers (batch,) or (batch, 1); beyond the length they do not count.
     """
     length = start_logits.shape[1]
-    losses = [
-        cross_entropy(logits, np.clip(at.reshape(-1), 0, length), ignored=length)
-        for logits, at in ((start_logits, starts), (end_logits, ends))
-    ]
+    losses = []
+    for what, logits, at in (
+        ("start_positions", start_logits, starts),
+        ("end_positions", end_logits, ends),
+    ):
+        if at.dtype.kind in "iu":
+            at = np.clip(at, 0, length)
+        losses.append(cross_entropy(logits, at.reshape(-1), length, what))
     return np.array((float(losses[0]) + float(losses[1])) / 2, np.float32)

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..configuration import PreTrainedConfig
 from ..tensor import to_numpy
+from .inputs import as_integers
 from .loading import Parameter, Weights
 
 _WORDS = "embeddings.word_embeddings.weight"
@@ -32,8 +34,17 @@ class Embedding:
         return self.weight.shape[1]
 
     def __call__(self, input: Any) -> NDArray[np.float32]:
-        """The vectors of integers of any shape, one dimension more."""
-        return self.weight[to_numpy(input)]
+        """The vectors of integers of any shape, one dimension more.
+
+        IndexError for an integer that is no row, TypeError for what are no integers.
+        """
+        rows = as_integers("input", input)
+        if rows is None:
+            raise TypeError("input must hold integers, not None")
+        wrong = rows[(rows < 0) | (rows >= self.num_embeddings)]
+        if wrong.size:
+            raise IndexError(f"{wrong[0]} is no row of the table: 0 to {self.num_embeddings - 1}")
+        return self.weight[rows]
 
     def __repr__(self) -> str:
         return f"Embedding({self.num_embeddings}, {self.embedding_dim})"
@@ -74,7 +85,7 @@ class Parameters:
     and arrays that were given out before stay as they were.
     """
 
-    config: Any
+    config: PreTrainedConfig
     _ties: ClassVar[dict[str, str]]
     _weights: Weights
     _parameters: list[Parameter]
@@ -161,6 +172,10 @@ class Parameters:
             RuntimeError: names (with `strict`) or shapes that are not the model's; the model
                 is then as it was.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                f"state_dict must be a mapping of names to tensors, not {type(state_dict).__name__}"
+            )
         shapes = {name: shape for name, shape, _ in self._parameters}
         given = {name: to_numpy(state_dict[name]) for name in state_dict if name in shapes}
         keys = IncompatibleKeys(
@@ -171,6 +186,11 @@ class Parameters:
             f"tensor '{name}' has shape {value.shape}, the model needs {shapes[name]}"
             for name, value in given.items()
             if value.shape != shapes[name]
+        ]
+        problems += [
+            f"tensor '{name}' holds {value.dtype}, the model needs real numbers"
+            for name, value in given.items()
+            if value.dtype.kind not in "biuf"
         ]
         if strict:
             problems += [f"missing: '{name}'" for name in keys.missing_keys]
@@ -194,7 +214,7 @@ class Parameters:
         Its rows become the vocabulary's size, its columns must be as before; what is tied to
         the table is replaced with it.  ValueError for another shape.
         """
-        table = np.array(to_numpy(getattr(value, "weight", value)), np.float32)
+        table = _weight(value)
         width = self.get_input_embeddings().embedding_dim
         if table.ndim != 2 or table.shape[1] != width or not len(table):
             raise ValueError(f"embeddings have shape {table.shape}; they must be (tokens, {width})")
@@ -210,12 +230,11 @@ class Parameters:
         decoder = self._decoder()
         if decoder is None:
             raise ValueError(f"{type(self).__name__} has no output embeddings")
-        weight = np.array(to_numpy(getattr(new_embeddings, "weight", new_embeddings)), np.float32)
-        given = {decoder: weight}
+        given = {decoder: _weight(new_embeddings)}
         bias = getattr(new_embeddings, "bias", None)
         if bias is not None:
             name = decoder.replace(".weight", ".bias")
-            given[name] = given[self._ties[name]] = np.array(to_numpy(bias), np.float32)
+            given[name] = given[self._ties.get(name, name)] = _weight(bias)
         for name, value in given.items():
             if value.shape != self._weights[name].shape:
                 raise ValueError(
@@ -243,7 +262,8 @@ class Parameters:
         """
         count = self.config.vocab_size if new_num_tokens is None else new_num_tokens
         for what, size in (("new_num_tokens", count), ("pad_to_multiple_of", pad_to_multiple_of)):
-            if size is not None and (not isinstance(size, int | np.integer) or size < 1):
+            whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
+            if size is not None and (not whole or size < 1):
                 raise ValueError(f"{what} is {size!r}; it must be a positive integer")
         if pad_to_multiple_of is not None:
             count = -(-count // pad_to_multiple_of) * pad_to_multiple_of
@@ -301,6 +321,14 @@ class Parameters:
                 weights[bias] = weights[tied[bias]]
         self.config.vocab_size = count
         self._replace(weights)
+
+
+def _weight(value: Any) -> NDArray[np.float32]:
+    """A copy of an array, or of the weight that a module has."""
+    array = to_numpy(getattr(value, "weight", value))
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"a weight must be an array of real numbers, not {value!r:.80}")
+    return np.array(array, np.float32)
 
 
 def _resized_bias(bias: NDArray[np.float32], count: int, fill: bool) -> NDArray[np.float32]:

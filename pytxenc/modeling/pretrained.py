@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,15 @@ from ..checkpoint import Checkpoint
 from ..configuration import PreTrainedConfig, check_attention, dtype_name
 from ..hub import HUB_KEYWORDS, Source
 from ..outputs import ModelOutput
-from ..tensor import Kind, kind_of, like, to_numpy
+from ..tensor import Kind, kind_of, to_numpy
+from .inputs import as_array, as_flag, as_integers, as_states, causal_bias, split_mask, spread
 from .loading import Weights, fit_weights, initial_value
 from .parameters import Parameters
 from .saving import Saving
 
 # Keywords of transformers' from_pretrained that change nothing here.
 _WITHOUT_EFFECT = frozenset(
-    {"low_cpu_mem_usage", "device_map", "weights_only", "disable_mmap", "_fast_init",
+    {"low_cpu_mem_usage", "weights_only", "disable_mmap", "_fast_init",
      "from_tf", "from_flax", "mirror", "offload_state_dict", "trust_remote_code",
      "resume_download"}
 )  # fmt: skip
@@ -34,6 +35,17 @@ _REFUSED = {
     "past_key_values": "caching is for decoders; these models are encoders",
 }
 _FLOAT32 = ("auto", "float32", "float")
+
+Self = TypeVar("Self", bound="PreTrainedModel")
+Output = TypeVar("Output", bound=ModelOutput)
+Arguments = ParamSpec("Arguments")
+Returned = TypeVar("Returned", covariant=True)
+
+
+class _HasForward(Protocol[Arguments, Returned]):
+    """For type checkers: a call takes and returns what forward does."""
+
+    def forward(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Returned: ...
 
 
 class PreTrainedModel(Parameters, Saving):
@@ -55,11 +67,14 @@ class PreTrainedModel(Parameters, Saving):
     _part_of: str | None = None
     training: bool
 
-    def __init__(self, config: Any, add_pooling_layer: bool = True) -> None:
+    def __init__(self, config: PreTrainedConfig, add_pooling_layer: bool = True) -> None:
         """Build a model with new weights, drawn as the reference draws them.
 
-        The draws come from a generator seeded by NumPy's global one: call
-        numpy.random.seed for repeatable weights.
+        Matrices and tables are normal with a standard deviation of initializer_range, the
+        padding token's row zero; biases are zeros and LayerNorms' weights ones.  (BERT's and
+        ALBERT's own code draws normal numbers up to two standard deviations only.)  The draws
+        come from a generator seeded by NumPy's global one: call `pytxenc.set_seed` for
+        repeatable weights.
 
         Raises:
             TypeError: config is not of this model's class.
@@ -75,6 +90,11 @@ class PreTrainedModel(Parameters, Saving):
         self.training = True
 
     def _set_up(self, config: Any, pooler: bool) -> None:
+        if not self._family:
+            raise TypeError(
+                f"{type(self).__name__} is the base of all models: use a class such as BertModel, "
+                "or AutoModel"
+            )
         if not isinstance(config, (self.config_class, *self._other_configs)):
             raise TypeError(
                 f"{type(self).__name__} needs a {self.config_class.__name__}, "
@@ -137,11 +157,34 @@ class PreTrainedModel(Parameters, Saving):
 
     def _initialiser(self) -> Any:
         rng = np.random.default_rng(np.random.randint(0, 2**32, 4, np.uint32))
-        std, padding = float(self.config.initializer_range), self.config.pad_token_id
+        # As in the reference 0 means the usual range.
+        std, padding = float(self.config.initializer_range or 0.02), self.config.pad_token_id
+        if not 0 < std < float(np.finfo(np.float32).max):
+            raise ValueError(f"initializer_range is {std}; it must be a positive number")
         return lambda parameter: initial_value(parameter, std, padding, rng)
 
     # ---- loading ----
 
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls: type[Self],
+        pretrained_model_name_or_path: str | os.PathLike[str] | None,
+        add_pooling_layer: bool = True,
+        *,
+        output_loading_info: Literal[True],
+        **kwargs: Any,
+    ) -> tuple[Self, dict[str, Any]]: ...
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls: type[Self],
+        pretrained_model_name_or_path: str | os.PathLike[str] | None,
+        add_pooling_layer: bool = True,
+        *,
+        output_loading_info: Literal[False] = False,
+        **kwargs: Any,
+    ) -> Self: ...
     @classmethod
     def from_pretrained(
         cls,
@@ -191,6 +234,9 @@ class PreTrainedModel(Parameters, Saving):
         hub = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
         kwargs = {key: value for key, value in kwargs.items() if key not in _WITHOUT_EFFECT}
         _check_dtype(kwargs.pop("dtype", kwargs.pop("torch_dtype", None)))
+        _check_device_map(kwargs.pop("device_map", None))
+        if not isinstance(state_dict, Mapping | None):
+            raise TypeError(f"state_dict must be a mapping of names to tensors, not {state_dict!r}")
         # One source for all files: on the hub they then come from one commit.
         source = Source(name, **hub) if name is not None else None
         if source is None and (config is None or state_dict is None):
@@ -230,12 +276,17 @@ class PreTrainedModel(Parameters, Saving):
 
     # ---- the forward pass ----
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(
+        self: _HasForward[Arguments, Returned], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Returned:
+        """Compute the model: `forward`."""
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the model; see the class for arguments and results."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} has no forward pass: it is the base of the models that have"
+        )
 
     def _run(
         self,
@@ -252,27 +303,28 @@ class PreTrainedModel(Parameters, Saving):
 
         That is the kind of the tokens unless it is given.
         """
-        ids, embeds = as_array("input_ids", input_ids), as_array("inputs_embeds", inputs_embeds)
+        ids = as_integers("input_ids", input_ids)
+        embeds = as_array("inputs_embeds", inputs_embeds)
         tokens = ids if ids is not None else embeds
         shape = () if tokens is None else tokens.shape[:2]
         if wanted is not None and len(shape) == 2 and wanted.shape != shape:
             raise ValueError(f"labels have shape {wanted.shape}; the batch needs {shape}")
-        mask, bias = _split_mask(as_array("attention_mask", attention_mask))
+        mask, bias = split_mask(as_array("attention_mask", attention_mask))
         if getattr(self.config, "is_decoder", False) and bias is None and len(shape) == 2:
-            mask, bias = None, _causal_bias(_spread(mask, shape), shape)
+            mask, bias = None, causal_bias(spread(mask, shape), shape)
         results = self._encoder.forward(
             input_ids=ids,
             inputs_embeds=embeds,
-            attention_mask=_spread(mask, shape),
+            attention_mask=spread(mask, shape),
             attention_bias=bias,
-            token_type_ids=_spread(as_array("token_type_ids", token_type_ids), shape),
-            position_ids=_spread(as_array("position_ids", position_ids), shape),
+            token_type_ids=spread(as_integers("token_type_ids", token_type_ids), shape),
+            position_ids=spread(as_integers("position_ids", position_ids), shape),
             wanted=wanted,
             **outputs,
         )
         return results, kind_of(input_ids, inputs_embeds) if kind is None else kind
 
-    def _options(self, kwargs: dict[str, Any]) -> tuple[Any, bool, bool]:
+    def _options(self, kwargs: dict[str, Any]) -> tuple[bool | list[int], bool, bool]:
         """(output_hidden_states, output_attentions, return_dict) of a call."""
         hidden = kwargs.pop("output_hidden_states", None)
         attentions = kwargs.pop("output_attentions", None)
@@ -287,9 +339,12 @@ class PreTrainedModel(Parameters, Saving):
             raise unknown_keyword(type(self).__name__, next(iter(kwargs)), known)
         config = self.config
         return (
-            config.output_hidden_states if hidden is None else hidden,
-            bool(config.output_attentions if attentions is None else attentions),
-            bool(config.return_dict if as_dict is None else as_dict),
+            as_states(config.output_hidden_states if hidden is None else hidden),
+            as_flag(
+                "output_attentions",
+                config.output_attentions if attentions is None else attentions,
+            ),
+            as_flag("return_dict", config.return_dict if as_dict is None else as_dict),
         )
 
     def _argument_names(self) -> list[str]:
@@ -321,16 +376,18 @@ class PreTrainedModel(Parameters, Saving):
         check_attention(attn_implementation)
         self.config._attn_implementation = attn_implementation
 
-    def train(self, mode: bool = True) -> Any:
-        """Set `training`; returns the model."""
-        self.training = bool(mode)
+    def train(self: Self, mode: bool = True) -> Self:
+        """Set `training`; returns the model.  ValueError for a mode that is no bool."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"mode must be True or False, not {mode!r}")
+        self.training = mode
         return self
 
-    def eval(self) -> Any:
+    def eval(self: Self) -> Self:
         """The same as train(False)."""
         return self.train(False)
 
-    def to(self, device: Any = None, dtype: Any = None, non_blocking: bool = False) -> Any:
+    def to(self: Self, device: Any = None, dtype: Any = None, non_blocking: bool = False) -> Self:
         """Returns the model; ValueError for what is neither the processor nor float32.
 
         As in torch, a dtype may stand in the place of the device.
@@ -345,7 +402,7 @@ class PreTrainedModel(Parameters, Saving):
         return self
 
     @property
-    def base_model(self) -> Any:
+    def base_model(self) -> PreTrainedModel:
         """The encoder without the head, sharing the weights; it can compute but not change them.
 
         It is also found by its name in the weights: `model.bert`, `model.roberta`, ...
@@ -366,41 +423,61 @@ class PreTrainedModel(Parameters, Saving):
         base._part_of = type(self).__name__
         return base
 
-    def __getattr__(self, name: str) -> Any:
-        if name == type(self).base_model_prefix and self._head != "none":
-            return self.base_model
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    if not TYPE_CHECKING:  # which is to know of a misspelt attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name == type(self).base_model_prefix and self._head != "none":
+                return self.base_model
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def can_generate(self) -> bool:
         """False: encoders do not write text."""
         return False
 
-    def cuda(self, device: Any = None) -> Any:
+    def cuda(self: Self, device: Any = None) -> Self:
         """ValueError: the model computes on the CPU only."""
         return self.to("cuda")
 
-    def half(self) -> Any:
+    def half(self: Self) -> Self:
         """ValueError: the model computes in float32."""
         return self.to(dtype="float16")
 
-    def bfloat16(self) -> Any:
+    def bfloat16(self: Self) -> Self:
         """ValueError: the model computes in float32."""
         return self.to(dtype="bfloat16")
 
-    def float(self) -> Any:
+    def float(self: Self) -> Self:
         """Returns the model, which is float32 already."""
         return self
 
-    def cpu(self) -> Any:
+    def cpu(self: Self) -> Self:
         """Returns the model, which is there already."""
         return self
 
     def __repr__(self) -> str:
-        config = self.config
+        core, prefix = self._core_config, self.base_model_prefix + "."
+        words, width = self.get_input_embeddings().weight.shape
+        groups = core.get("num_hidden_groups")
+        shared = (
+            "" if groups is None else f", parameters in {groups} shared group{'s'[: groups > 1]}"
+        )
+        head = "pooler" if self._pooler else "none"
+        if self._head != "none":
+            own = (v.size for n, v in self.named_parameters() if not n.startswith(prefix))
+            head = f"{self._head.replace('_', ' ')}, {sum(own):,} parameters"
+            if any(name.startswith("classifier") for name in self._weights):
+                head += f", {self.config.num_labels} labels"
         return (
-            f"{type(self).__name__}({config.num_hidden_layers} layers, hidden "
-            f"{config.hidden_size}, {config.num_attention_heads} heads, vocabulary "
-            f"{config.vocab_size}, {self.num_parameters():,} parameters, float32)"
+            f"{type(self).__name__}(\n"
+            f"  embeddings: {words:,} tokens, {core['max_position_embeddings']:,} positions, "
+            f"width {width}\n"
+            f"  layers: {core['num_hidden_layers']}{shared}; hidden {core['hidden_size']}, "
+            f"{core['num_attention_heads']} heads, feed-forward {core['intermediate_size']}, "
+            f"{core['hidden_act']}\n"
+            f"  head: {head}\n"
+            f"  parameters: {self.num_parameters():,}, float32, "
+            f"{self.get_memory_footprint() / 1e6:,.2f} MB\n"
+            ")"
         )
 
     def __reduce__(self) -> Any:
@@ -430,93 +507,9 @@ def _check_dtype(dtype: Any) -> None:
         raise ValueError(f"dtype={dtype!r} is not supported: models compute in float32")
 
 
-def as_array(what: str, value: Any) -> NDArray[Any] | None:
-    """The argument as an array; a ragged list is a ValueError that names it."""
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        raise TypeError(
-            f"{what} is a {type(value).__name__}, which holds several arguments: pass it as "
-            "model(**encoding)"
-        )
-    try:
-        return to_numpy(value)
-    except ValueError:
-        raise ValueError(
-            f"{what}: the rows have different lengths; pad them, for example with "
-            "tokenizer(..., padding=True)"
-        ) from None
-
-
-def as_bools(what: str, value: Any) -> NDArray[np.bool_] | None:
-    """The argument as an array of bools; TypeError for other numbers."""
-    array = as_array(what, value)
-    if array is not None and array.dtype != bool:
-        raise TypeError(f"{what} must hold bools (True where a token is meant), not {array.dtype}")
-    return array
-
-
-def _spread(array: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[Any] | None:
-    """The array, one row repeated over the batch."""
-    if array is not None and len(shape) == 2 and array.shape == (1, shape[1]) != shape:
-        array = np.broadcast_to(array, shape)
-    return array
-
-
-def _split_mask(
-    mask: NDArray[Any] | None,
-) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
-    """A mask as (bool (batch, length), None) or (None, float32 four-dimensional)."""
-    if mask is None:
-        return None, None
-    if mask.dtype.kind not in "biuf":
-        raise TypeError(f"attention_mask must hold numbers or bools, not {mask.dtype}")
-    if mask.ndim != 4:
-        return mask.astype(bool, copy=False), None
-    if mask.dtype == bool:
-        return None, np.where(mask, np.float32(0), np.finfo(np.float32).min)
-    if mask.dtype.kind != "f":
-        raise TypeError(
-            "attention_mask with four dimensions must be bool (True attends) or float "
-            f"(added to the scores), not {mask.dtype}"
-        )
-    return None, mask.astype(np.float32, copy=False)
-
-
-def _causal_bias(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """What is added to the scores of a decoder: no token sees one after it, or padding."""
-    hidden = np.triu(np.ones((1, 1, shape[1], shape[1]), bool), 1)
-    if mask is not None:
-        if mask.shape != shape:
-            raise ValueError(f"attention_mask has shape {mask.shape}; the batch needs {shape}")
-        hidden = hidden | ~mask[:, None, None, :]
-    return np.where(hidden, np.finfo(np.float32).min, np.float32(0))
-
-
-def finish(
-    output: type[ModelOutput], as_dict: bool, kind: Kind, **values: Any
-) -> ModelOutput | tuple[Any, ...]:
-    """The results as an output object or a tuple, in the caller's kind of tensor."""
-
-    def wrap(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(wrap(item) for item in value)
-        return None if value is None else like(value, kind)
-
-    result = output(**{name: wrap(value) for name, value in values.items()})
-    return result if as_dict else result.to_tuple()
-
-
-def chosen_states(
-    states: Sequence[Any] | None, which: bool | int | Sequence[int]
-) -> tuple[Any, ...] | None:
-    """The hidden states asked for: all for True, else None in place of those not named."""
-    if states is None or which is True:
-        return None if states is None else tuple(states)
-    wanted = [which] if isinstance(which, int) else list(which)
-    n = len(states)
-    for index in wanted:
-        if not -n <= index < n:
-            raise IndexError(f"output_hidden_states: {index} is not one of the {n} states")
-    keep = {index % n for index in wanted}
-    return tuple(state if i in keep else None for i, state in enumerate(states))
+def _check_device_map(device_map: Any) -> None:
+    devices = device_map.values() if isinstance(device_map, Mapping) else [device_map]
+    for device in devices:
+        name = str(device).split(":")[0]
+        if name not in ("None", "auto", "balanced", "balanced_low_0", "sequential", "cpu"):
+            raise ValueError(f"device_map={device_map!r}: pytxenc computes on the CPU only")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..configuration import PreTrainedConfig, RobertaConfig, XLMRobertaConfig
-from ..outputs import BaseModelOutputWithPoolingAndCrossAttentions
+from ..outputs import BaseModelOutputWithPoolingAndCrossAttentions, MultipleChoiceModelOutput
 from .bert import BertForMaskedLM
 from .heads import (
     CausalLMModel,
@@ -31,7 +31,9 @@ class RobertaPreTrainedModel(PreTrainedModel):
     _family = "roberta"
 
 
-class RobertaModel(EncoderModel, RobertaPreTrainedModel):
+class RobertaModel(
+    EncoderModel[BaseModelOutputWithPoolingAndCrossAttentions], RobertaPreTrainedModel
+):
     """The RoBERTa encoder: hidden states and the pooled first token."""
 
     _output = BaseModelOutputWithPoolingAndCrossAttentions
@@ -80,7 +82,7 @@ class RobertaForMultipleChoice(MultipleChoiceModel, RobertaPreTrainedModel):
         position_ids: Any = None,
         inputs_embeds: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> MultipleChoiceModelOutput:
         """Logits (batch, choices) of inputs (batch, choices, length); with labels the loss."""
         return super().forward(
             input_ids,

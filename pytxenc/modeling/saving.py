@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import directory_to_write
 from ..checkpoint import weight_files
-from ..configuration import CONFIG_NAME
+from ..configuration import CONFIG_NAME, PreTrainedConfig
 from ..hub import PushToHubMixin
 from ..safetensors_file import save_file, write_text
 from ..tensor import to_numpy
@@ -87,7 +88,7 @@ def write_weights(
 class Saving(PushToHubMixin):
     """The part of a model that writes it."""
 
-    config: Any
+    config: PreTrainedConfig
     _ties: ClassVar[dict[str, str]]
 
     @property
@@ -136,11 +137,13 @@ class Saving(PushToHubMixin):
             raise ValueError("safe_serialization=False: models are saved as safetensors only")
         if not is_main_process:
             return
-        directory = Path(save_directory)
+        directory = directory_to_write(save_directory)
         self.config.architectures = [type(self).__name__]
         self.config.dtype = "float32"
         if state_dict is None:
             tensors: Arrays = self._distinct_weights()
+        elif not isinstance(state_dict, Mapping):
+            raise TypeError(f"state_dict must be a mapping of names to tensors, not {state_dict!r}")
         else:
             tensors = {name: to_numpy(value) for name, value in state_dict.items()}
         self.config.save_pretrained(directory)

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -220,6 +220,26 @@ class Calls(SpecialTokens):
         """The call under its older name, for a batch of texts or of pairs."""
         return self(batch_text_or_text_pairs, **kwargs)
 
+    @overload
+    def encode(
+        self,
+        text: Any,
+        text_pair: Any = None,
+        add_special_tokens: bool = True,
+        *,
+        return_tensors: None = None,
+        **kwargs: Any,
+    ) -> list[int]: ...
+    @overload
+    def encode(
+        self,
+        text: Any,
+        text_pair: Any = None,
+        add_special_tokens: bool = True,
+        *,
+        return_tensors: str,
+        **kwargs: Any,
+    ) -> Any: ...
     def encode(
         self,
         text: Any,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ..arguments import directory_to_write
 from ..hub import PushToHubMixin
 from ..safetensors_file import atomic_file
 from .added_tokens import AddedToken
@@ -68,8 +69,7 @@ class Saving(SpecialTokens, PushToHubMixin):
         default named as the directory; the arguments behind it are those of the method of
         that name.
         """
-        directory = Path(save_directory)
-        directory.mkdir(parents=True, exist_ok=True)
+        directory = directory_to_write(save_directory)
         files = self._legacy_files() if legacy_format else self._files()
         paths = _write(directory, filename_prefix, files)
         if push_to_hub:
