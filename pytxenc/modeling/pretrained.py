@@ -95,7 +95,8 @@ class PreTrainedModel(Parameters, Saving):
                 f"{type(self).__name__} is the base of all models: use a class such as BertModel, "
                 "or AutoModel"
             )
-        if not isinstance(config, (self.config_class, *self._other_configs)):
+        accepted: tuple[type[PreTrainedConfig], ...] = (self.config_class, *self._other_configs)
+        if not isinstance(config, accepted):
             raise TypeError(
                 f"{type(self).__name__} needs a {self.config_class.__name__}, "
                 f"not {type(config).__name__}"
