@@ -219,21 +219,21 @@ def records(tmp_path_factory):
 
 def differences(theirs, ours, path):
     """Where two pictures of values differ, one sentence a place."""
-    if isinstance(theirs, np.ndarray):
+    if type(theirs) is not type(ours):
+        yield f"{path}: {ours!r}, not {theirs!r}"
+    elif isinstance(theirs, np.ndarray | float):
+        ours, theirs = np.asarray(ours), np.asarray(theirs)
         if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
             yield f"{path}: {ours.dtype}{ours.shape}, not {theirs.dtype}{theirs.shape}"
         elif theirs.dtype.kind != "f":
             if (ours != theirs).any():
                 yield f"{path}: {ours}, not {theirs}"
-        elif abs(ours - theirs).max() > 1e-5 * max(1, abs(theirs).max()):
-            yield f"{path}: off by {abs(ours - theirs).max()}"
-    elif type(theirs) is not type(ours):
-        yield f"{path}: {ours!r}, not {theirs!r}"
-    elif isinstance(theirs, float):
-        if abs(ours - theirs) > 1e-5 * max(1, abs(theirs)):
-            yield f"{path}: {ours!r}, not {theirs!r}"
+        else:
+            largest = np.abs(theirs[np.isfinite(theirs)]).max(initial=1)
+            if not np.allclose(ours, theirs, rtol=0, atol=1e-5 * largest, equal_nan=True):
+                yield f"{path}: off by {np.abs(ours - theirs).max()}"
     elif isinstance(theirs, dict):
-        if list(theirs) != list(ours) and sorted(theirs) != sorted(ours):
+        if set(theirs) != set(ours):
             yield f"{path}: names {sorted(ours)}, not {sorted(theirs)}"
         else:
             for key in theirs:
@@ -260,3 +260,16 @@ def test_snippet(name, request):
 def test_enough_are_run():
     assert {name.partition("[")[0] for name in SKIPPED} <= set(SNIPPETS)
     assert sum(len(pieces) for name, pieces in SNIPPETS.items() if name not in SKIPPED) >= 30
+
+
+def test_differences_are_seen():
+    theirs = {"loss": 0.5, "logits": ("Tensor", np.ones((1, 2), np.float32)), "label": "A"}
+    assert list(differences(theirs, theirs, "")) == []
+    for key, value in (
+        ("loss", 0.50002),
+        ("loss", float("nan")),
+        ("logits", ("Tensor", np.full((1, 2), 1.00002, np.float32))),
+        ("logits", ("Tensor", np.ones((2, 1), np.float32))),
+        ("label", "B"),
+    ):
+        assert len(list(differences(theirs, {**theirs, key: value}, ""))) == 1
