@@ -140,6 +140,7 @@ if TYPE_CHECKING:
     from .tokenization import MPNetTokenizer as MPNetTokenizer
     from .tokenization import MPNetTokenizerFast as MPNetTokenizerFast
     from .tokenization import PaddingStrategy as PaddingStrategy
+    from .tokenization import PreTrainedTokenizer as PreTrainedTokenizer
     from .tokenization import PreTrainedTokenizerBase as PreTrainedTokenizerBase
     from .tokenization import PreTrainedTokenizerFast as PreTrainedTokenizerFast
     from .tokenization import RobertaTokenizer as RobertaTokenizer
@@ -282,6 +283,7 @@ _EXPORTS = {
         "MPNetTokenizer",
         "MPNetTokenizerFast",
         "PaddingStrategy",
+        "PreTrainedTokenizer",
         "PreTrainedTokenizerBase",
         "PreTrainedTokenizerFast",
         "RobertaTokenizer",

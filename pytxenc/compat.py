@@ -22,7 +22,16 @@ TRANSFORMERS_VERSION = "5.23.0"
 """The release whose behaviour is followed."""
 
 _NAME = "transformers"
-_LOGGING = "transformers.utils.logging"
+# Submodule of transformers -> our module whose names it has.
+_ALIKE = {
+    "utils.logging": "logging",
+    "pipelines": "pipelines",
+    **{
+        f"pipelines.{name}": f"pipelines.{name}"
+        for name in ("base", "feature_extraction", "fill_mask", "pt_utils", "text_classification",
+                     "zero_shot_classification")
+    },
+}  # fmt: skip
 _FAMILIES = {
     "albert": "Albert",
     "bert": "Bert",
@@ -48,7 +57,6 @@ def _submodules() -> dict[str, tuple[tuple[str, ...], str | tuple[str, ...]]]:
         "models.auto.configuration_auto": (("modeling",), "AutoConfig"),
         "models.auto.modeling_auto": (("modeling",), "AutoModel"),
         "models.auto.tokenization_auto": (("tokenization",), "Auto"),
-        "pipelines": (("pipelines",), ""),
         "pipelines.token_classification": (("pipelines",), ("Aggregation", "Ner", "TokenClass")),
         "tokenization_utils": (("tokenization",), ""),
         "tokenization_utils_base": (("tokenization",), ""),
@@ -57,7 +65,6 @@ def _submodules() -> dict[str, tuple[tuple[str, ...], str | tuple[str, ...]]]:
         "trainer_utils": (("seed",), ""),
         "utils": (("outputs", "tokenization"), shared),
         "utils.generic": (("outputs", "tokenization"), shared),
-        "utils.logging": ((), ""),
     }
     for folder, prefix in _FAMILIES.items():
         parts = {
@@ -71,15 +78,20 @@ def _submodules() -> dict[str, tuple[tuple[str, ...], str | tuple[str, ...]]]:
     return table
 
 
-_SUBMODULES = _submodules()
+_SUBMODULES = {**_submodules(), **dict.fromkeys(_ALIKE, ((), ""))}
+
+
+def _source(fullname: str) -> ModuleType:
+    """The module of ours that has the names of the stand-in module `fullname`."""
+    alike = _ALIKE.get(fullname.removeprefix(f"{_NAME}."))
+    return importlib.import_module(f"pytxenc.{alike}") if alike else pytxenc
 
 
 def _names(fullname: str) -> list[str]:
     """Public names that the stand-in module `fullname` takes from us."""
-    if fullname == _NAME:
-        return pytxenc.__all__
-    if fullname == _LOGGING:
-        return pytxenc.logging.__all__
+    source = _source(fullname)
+    if fullname == _NAME or source is not pytxenc:
+        return source.__all__
     modules, prefix = _SUBMODULES[fullname.removeprefix(f"{_NAME}.")]
     return [n for m in modules for n in pytxenc._EXPORTS[m] if n.startswith(prefix)]
 
@@ -111,8 +123,7 @@ class _StandIn(ModuleType):
             if name in _children(self.__name__):
                 return importlib.import_module(f"{self.__name__}.{name}")
             if name in _names(self.__name__):
-                source = pytxenc.logging if self.__name__ == _LOGGING else pytxenc
-                return getattr(source, name)
+                return getattr(_source(self.__name__), name)
         raise AttributeError(_missing(f"{self.__name__}.{name}"))
 
     def __dir__(self) -> list[str]:

@@ -76,6 +76,12 @@ def dtype_name(value: Any) -> Any:
     return str(getattr(value, "__name__", value)).rsplit(".", 1)[-1]
 
 
+def check_attention(name: Any) -> None:
+    """ValueError for what is no attn_implementation of transformers."""
+    if name not in (None, *ATTENTION):
+        raise ValueError(f"attn_implementation is {name!r}; it must be one of {ATTENTION}")
+
+
 class PreTrainedConfig(PushToHubMixin):
     """Base of the configurations: fields common to all models, JSON form, files.
 
@@ -185,11 +191,7 @@ class PreTrainedConfig(PushToHubMixin):
 
     def _check(self) -> None:
         """Conditions between fields."""
-        if self._attn_implementation not in (None, *ATTENTION):
-            raise ValueError(
-                f"attn_implementation is {self._attn_implementation!r}; it must be one of "
-                f"{ATTENTION}"
-            )
+        check_attention(self._attn_implementation)
         if self.problem_type is not None and self.problem_type not in PROBLEM_TYPES:
             raise ValueError(
                 f"problem_type is {self.problem_type!r}; it must be one of {PROBLEM_TYPES}"
@@ -399,7 +401,6 @@ class PreTrainedConfig(PushToHubMixin):
     def from_pretrained(
         cls,
         pretrained_model_name_or_path: str | os.PathLike[str],
-        *,
         cache_dir: str | os.PathLike[str] | None = None,
         force_download: bool = False,
         local_files_only: bool = False,

@@ -56,6 +56,13 @@ def test_imports(installed):
     assert transformers.models.albert.configuration_albert.AlbertConfig is pytxenc.AlbertConfig
     assert PreTrainedConfig is pytxenc.PreTrainedConfig and ModelOutput is pytxenc.ModelOutput
     assert BaseModelOutput is pytxenc.BaseModelOutput
+    from transformers.pipelines import PIPELINE_REGISTRY, FillMaskPipeline
+    from transformers.pipelines.base import Pipeline
+    from transformers.pipelines.pt_utils import KeyDataset
+
+    assert FillMaskPipeline is pytxenc.FillMaskPipeline and Pipeline is pytxenc.Pipeline
+    assert "fill-mask" in PIPELINE_REGISTRY.get_supported_tasks()
+    assert list(KeyDataset([{"a": 1}, {"a": 2}], "a")) == [1, 2]
     assert transformers.__version__ == "5.23.0"
     assert not hasattr(transformers.models.roberta, "AlbertModel")
     from transformers.models.auto.configuration_auto import AutoConfig

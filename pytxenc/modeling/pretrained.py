@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import _core
 from ..arguments import unknown_keyword
 from ..checkpoint import Checkpoint
-from ..configuration import PreTrainedConfig, dtype_name
+from ..configuration import PreTrainedConfig, check_attention, dtype_name
 from ..hub import HUB_KEYWORDS, Source
 from ..outputs import ModelOutput
 from ..tensor import Kind, kind_of, to_numpy
@@ -57,6 +57,7 @@ class PreTrainedModel(Parameters, Saving):
 
     main_input_name: ClassVar[str] = "input_ids"
     config_class: ClassVar[type[PreTrainedConfig]] = PreTrainedConfig
+    _other_configs: ClassVar[tuple[type[PreTrainedConfig], ...]] = ()  # with the same fields
     base_model_prefix: ClassVar[str] = ""
     _family: ClassVar[str] = ""
     _head: ClassVar[str] = "none"
@@ -94,7 +95,8 @@ class PreTrainedModel(Parameters, Saving):
                 f"{type(self).__name__} is the base of all models: use a class such as BertModel, "
                 "or AutoModel"
             )
-        if not isinstance(config, self.config_class):
+        accepted: tuple[type[PreTrainedConfig], ...] = (self.config_class, *self._other_configs)
+        if not isinstance(config, accepted):
             raise TypeError(
                 f"{type(self).__name__} needs a {self.config_class.__name__}, "
                 f"not {type(config).__name__}"
@@ -214,7 +216,8 @@ class PreTrainedModel(Parameters, Saving):
                 mismatched_keys and error_msgs.
             **kwargs: cache_dir, force_download, local_files_only, token, revision,
                 subfolder as for huggingface_hub; dtype ("float32"); any field of the
-                configuration.
+                configuration.  device_map, low_cpu_mem_usage, weights_only, disable_mmap
+                and trust_remote_code are accepted and change nothing.
 
         Returns:
             The model, in evaluation mode.
@@ -366,6 +369,19 @@ class PreTrainedModel(Parameters, Saving):
     def device(self) -> str:
         """Where the model computes: always "cpu"."""
         return "cpu"
+
+    @property
+    def name_or_path(self) -> str:
+        """Where the model was loaded from: a directory, or a name on the hub."""
+        return str(self.config.name_or_path)
+
+    def set_attn_implementation(self, attn_implementation: str) -> None:
+        """Changes nothing but the configuration: attention is computed in one way.
+
+        ValueError for a name that transformers does not have.
+        """
+        check_attention(attn_implementation)
+        self.config._attn_implementation = attn_implementation
 
     def train(self: Self, mode: bool = True) -> Self:
         """Set `training`; returns the model.  ValueError for a mode that is no bool."""

@@ -26,6 +26,7 @@ class RobertaPreTrainedModel(PreTrainedModel):
     """Base of the RoBERTa models."""
 
     config_class: ClassVar[type[PreTrainedConfig]] = RobertaConfig
+    _other_configs: ClassVar[tuple[type[PreTrainedConfig], ...]] = (XLMRobertaConfig,)
     base_model_prefix = "roberta"
     _family = "roberta"
 
@@ -98,6 +99,7 @@ class XLMRobertaPreTrainedModel(RobertaPreTrainedModel):
     """Base of the XLM-RoBERTa models."""
 
     config_class = XLMRobertaConfig
+    _other_configs = (RobertaConfig,)
 
 
 class XLMRobertaModel(RobertaModel, XLMRobertaPreTrainedModel):

@@ -3,7 +3,7 @@
 from .added_tokens import AddedToken
 from .albert import AlbertTokenizer, AlbertTokenizerFast
 from .auto import AutoTokenizer
-from .base import PreTrainedTokenizerBase
+from .base import PreTrainedTokenizer, PreTrainedTokenizerBase
 from .batch_encoding import BatchEncoding, CharSpan, TokenSpan
 from .bert import (
     BertTokenizer,
@@ -43,6 +43,7 @@ __all__ = [
     "MPNetTokenizer",
     "MPNetTokenizerFast",
     "PaddingStrategy",
+    "PreTrainedTokenizer",
     "PreTrainedTokenizerBase",
     "PreTrainedTokenizerFast",
     "RobertaTokenizer",

@@ -389,7 +389,8 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
 
         Other keyword arguments go to the constructor and win over what is saved.  OSError
         when there is no such place or no tokenizer in it; ValueError when a file is not
-        what it should be.
+        what it should be.  Code from the hub is never run: trust_remote_code is accepted
+        and changes nothing.
         """
         if "use_auth_token" in kwargs:
             raise TypeError("use_auth_token is now called token")
@@ -492,3 +493,6 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
             f" special_tokens={self.special_tokens_map},"
             f" added_tokens_decoder={{{added}{chr(10) if added else ''}}})"
         )
+
+
+PreTrainedTokenizer = PreTrainedTokenizerBase

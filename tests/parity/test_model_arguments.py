@@ -329,3 +329,13 @@ def test_new_weights_follow_numpys_seed_and_the_reference_rules():
     assert not table[1].any() and abs(table.std() - 0.02) < 0.001
     assert not big["encoder.layer.0.attention.self.query.bias"].any()
     assert (big["embeddings.LayerNorm.weight"] == 1).all()
+
+
+def test_names_of_attention(bert):
+    assert bert.name_or_path == bert.config.name_or_path == ""
+    expected = bert(IDS).last_hidden_state
+    bert.set_attn_implementation("eager")
+    assert (bert(IDS).last_hidden_state == expected).all()
+    with refused(ValueError, "'nope'", "'sdpa'"):
+        bert.set_attn_implementation("nope")
+    assert bert.config._attn_implementation == "eager"
