@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from child_process import send_states
 
 import pytxenc
 
@@ -113,12 +114,6 @@ def test_threads_get_what_one_thread_gets(name):
 # ---- processes ----
 
 
-def computed(connection, model, tokenizer):
-    batch = tokenizer(TEXTS, padding=True, return_tensors="np")
-    connection.send(np.asarray(model(**batch).last_hidden_state))
-    connection.close()
-
-
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_processes_compute_what_their_parent_does(method):
@@ -128,7 +123,7 @@ def test_processes_compute_what_their_parent_does(method):
     jobs = []
     for _ in range(2):
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=computed, args=(theirs, model, tokenizer))
+        process = context.Process(target=send_states, args=(theirs, model, tokenizer, TEXTS))
         process.start()
         theirs.close()
         jobs.append((process, ours))

@@ -99,7 +99,11 @@ WRONG = {
 def settings(tmp_path, pytestconfig):
     """A file of settings for mypy."""
     path, cache = tmp_path / "mypy.ini", pytestconfig.cache.mkdir("mypy")
-    path.write_text(f"[mypy]\nstrict = true\nignore_missing_imports = true\ncache_dir = {cache}\n")
+    lines = ["[mypy]", "strict = true", "ignore_missing_imports = true", f"cache_dir = {cache}"]
+    root = Path(pytxenc.__file__).parents[1]
+    if root.name not in ("site-packages", "dist-packages"):  # mypy finds what is installed there
+        lines.append(f"mypy_path = {root}")
+    path.write_text("\n".join(lines))
     return path
 
 
