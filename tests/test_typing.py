@@ -102,7 +102,7 @@ def settings(tmp_path, pytestconfig):
     lines = ["[mypy]", "strict = true", "ignore_missing_imports = true", f"cache_dir = {cache}"]
     root = Path(pytxenc.__file__).parents[1]
     if root.name not in ("site-packages", "dist-packages"):  # mypy finds what is installed there
-        lines.append(f"mypy_path = {root}")
+        lines += [f"mypy_path = {root}", "follow_imports = silent"]
     path.write_text("\n".join(lines))
     return path
 
