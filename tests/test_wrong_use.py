@@ -142,7 +142,7 @@ def test_names_of_models(cls, name):
         ({"config": {}}, TypeError, ("{} is no path",)),
         ({"state_dict": 3}, TypeError, ("state_dict must be a mapping", "3")),
         ({"state_dict": {"a": 1}}, ValueError, ("none of the checkpoint's 1 tensors",)),
-        ({"dtype": "float16"}, ValueError, ("float16", "float32")),
+        ({"dtype": "float64"}, ValueError, ("float64", "float32")),
         ({"dtype": "foo"}, ValueError, ("'foo' is not supported",)),
         ({"device_map": "cuda"}, ValueError, ("device_map='cuda'", "CPU")),
         ({"device_map": {"": 0}}, ValueError, ("device_map={'': 0}", "CPU")),

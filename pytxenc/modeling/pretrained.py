@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, overload
@@ -21,6 +22,8 @@ from .loading import Weights, fit_weights, initial_value
 from .parameters import Parameters
 from .saving import Saving
 
+logger = logging.getLogger("pytxenc")
+
 # Keywords of transformers' from_pretrained that change nothing here.
 _WITHOUT_EFFECT = frozenset(
     {"low_cpu_mem_usage", "weights_only", "disable_mmap", "_fast_init",
@@ -35,6 +38,7 @@ _REFUSED = {
     "past_key_values": "caching is for decoders; these models are encoders",
 }
 _FLOAT32 = ("auto", "float32", "float")
+_HALVES = ("float16", "half", "bfloat16")
 
 Self = TypeVar("Self", bound="PreTrainedModel")
 Output = TypeVar("Output", bound=ModelOutput)
@@ -215,7 +219,7 @@ class PreTrainedModel(Parameters, Saving):
             output_loading_info: return (model, report) with missing_keys, unexpected_keys,
                 mismatched_keys and error_msgs.
             **kwargs: cache_dir, force_download, local_files_only, token, revision,
-                subfolder as for huggingface_hub; dtype ("float32"); any field of the
+                subfolder as for huggingface_hub; dtype (computed is float32); any field of the
                 configuration.  device_map, low_cpu_mem_usage, weights_only, disable_mmap
                 and trust_remote_code are accepted and change nothing.
 
@@ -395,17 +399,17 @@ class PreTrainedModel(Parameters, Saving):
         return self.train(False)
 
     def to(self: Self, device: Any = None, dtype: Any = None, non_blocking: bool = False) -> Self:
-        """Returns the model; ValueError for what is neither the processor nor float32.
+        """Returns the model, which stays on the processor and in float32.
 
-        As in torch, a dtype may stand in the place of the device.
+        As in torch, a dtype may stand in the place of the device.  A dtype of less precision
+        is a warning, ValueError for another device or dtype.
         """
         for target in (device, dtype):
-            if (
-                target is not None
-                and str(target).split(":")[0] != "cpu"
-                and dtype_name(target) not in _FLOAT32
-            ):
+            if target is None or str(target).split(":")[0] == "cpu":
+                continue
+            if dtype_name(target) not in (*_FLOAT32, *_HALVES):
                 raise ValueError(f"pytxenc computes on the CPU only, in float32, not on {target!r}")
+            _check_dtype(target)
         return self
 
     @property
@@ -446,11 +450,11 @@ class PreTrainedModel(Parameters, Saving):
         return self.to("cuda")
 
     def half(self: Self) -> Self:
-        """ValueError: the model computes in float32."""
+        """Returns the model, in float32 still, which is a warning."""
         return self.to(dtype="float16")
 
     def bfloat16(self: Self) -> Self:
-        """ValueError: the model computes in float32."""
+        """Returns the model, in float32 still, which is a warning."""
         return self.to(dtype="bfloat16")
 
     def float(self: Self) -> Self:
@@ -510,7 +514,11 @@ def _rebuild(
 
 
 def _check_dtype(dtype: Any) -> None:
-    if dtype is not None and dtype_name(dtype) not in _FLOAT32:
+    """A warning for a dtype of less precision than float32, ValueError for any other."""
+    name = dtype_name(dtype)
+    if name in _HALVES:
+        logger.warning("dtype %s: models are computed in float32, which is more exact", name)
+    elif name is not None and name not in _FLOAT32:
         raise ValueError(f"dtype={dtype!r} is not supported: models compute in float32")
 
 

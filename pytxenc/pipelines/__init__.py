@@ -95,8 +95,8 @@ def pipeline(
         config: a configuration, or a path to one, instead of the model's own.
         tokenizer: directory, name, or a tokenizer, instead of the model's own.
         revision, token: of the hub.
-        device: None, "cpu" or -1.
-        dtype: "auto", "float32" or None.
+        device: None, "cpu" or a number, all of which mean the processor.
+        dtype: as for the model's from_pretrained; computed is float32.
         model_kwargs: keywords of the model's from_pretrained, cache_dir among them.
         pipeline_class: a subclass of Pipeline instead of the task's own.
         use_fast, trust_remote_code, device_map: change nothing; code from the hub is never

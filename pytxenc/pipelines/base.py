@@ -88,7 +88,7 @@ class Pipeline(ABC):
     ) -> None:
         """Make a pipeline of a model and a tokenizer; `pytxenc.pipeline` loads them.
 
-        device: None, "cpu" or -1.
+        device: None, "cpu" or a number, all of which mean the processor.
         batch_size: the largest number of inputs computed at once; by default as many as
             make an efficient batch.  Results do not depend on it.
         num_workers, binary_output, dtype: change nothing.
@@ -387,8 +387,13 @@ _PURPOSES = {
 
 
 def check_device(device: Any) -> None:
-    """ValueError for a device that is not the processor."""
-    if device is not None and device != -1 and str(device).split(":")[0] != "cpu":
+    """ValueError for the name of a device that is not the processor.
+
+    A number means the accelerator of that number, or the processor where there is none.
+    """
+    if isinstance(device, int):
+        return
+    if device is not None and str(device).split(":")[0] != "cpu":
         raise ValueError(f"pytxenc computes on the CPU only, not on device {device!r}")
 
 

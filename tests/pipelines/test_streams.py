@@ -123,3 +123,14 @@ def test_fill_mask_computes_masked_positions_only(model_folder, texts, monkeypat
     )
     fill([f"{text} [MASK] [MASK]" for text in texts])
     assert sum(len(logits) for logits in sizes) == 2 * len(texts)
+
+
+def test_devices(model_folder, texts):
+    """Numbers fall back on the processor, as in the reference; names do not."""
+    folder = str(model_folder("Bert", "ForMaskedLM"))
+    expected = pytxenc.pipeline("fill-mask", folder)("a [MASK]")
+    for device in (0, -1, "cpu", None):
+        assert pytxenc.pipeline("fill-mask", folder, device=device)("a [MASK]") == expected
+    for device in ("cuda", "cuda:0", "mps"):
+        with pytest.raises(ValueError, match="on the CPU only"):
+            pytxenc.pipeline("fill-mask", folder, device=device)
