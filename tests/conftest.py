@@ -1,6 +1,7 @@
 """What all tests share: where the reference data is, and no network."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,13 @@ def pytest_configure(config):
 
         if Path(pytxenc.__file__).parent == ROOT / "pytxenc":
             raise pytest.UsageError("the source tree would be tested, not the installed package")
+
+
+def pytest_runtest_call():
+    """One thread for torch: in models as small as these, threads mostly wait for each other."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -149,25 +149,26 @@ def grouped_entities(
     runs = np.flatnonzero(np.r_[True, (tags[1:] != tags[:-1]) | scheme.begins[labels[1:]]])
     lengths = np.diff(runs, append=len(labels))
     means = np.add.reduceat(scores, runs) / lengths.astype(np.float32)
-    parts = window.tokens
-    if strategy is not AggregationStrategy.SIMPLE:
-        # Words are made text here and once more below, as the reference does: where tokens
-        # hold the spaces between words, as in unigram models, these are lost.
-        parts = [to_string(window.tokens[a:b]) for a, b in itertools.pairwise([*first, count])]
+    begins = [*first.tolist(), count]
     entities = []
     for label, score, run, end in zip(
         labels[runs].tolist(), means, runs.tolist(), [*runs[1:].tolist(), len(first)], strict=True
     ):
         group = scheme.groups[label]
         if group not in ignored:
-            last = first[end] if end < len(first) else count
+            parts = window.tokens[begins[run] : begins[end]]
+            if strategy is not AggregationStrategy.SIMPLE:
+                # Words are made text here and once more below, as the reference does: where
+                # tokens hold the spaces between words, as in unigram models, these are lost.
+                bounds = itertools.pairwise(begins[run : end + 1])
+                parts = [to_string(window.tokens[a:b]) for a, b in bounds]
             entities.append(
                 {
                     "entity_group": group,
                     "score": score,
-                    "word": to_string(parts[run:end]),
-                    "start": window.spans[first[run]][0],
-                    "end": window.spans[last - 1][1],
+                    "word": to_string(parts),
+                    "start": window.spans[begins[run]][0],
+                    "end": window.spans[begins[end] - 1][1],
                 }
             )
     return entities
@@ -345,8 +346,9 @@ class TokenClassificationPipeline(ChunkPipeline):
     ) -> Window:
         tokens = self.tokenizer.convert_ids_to_tokens(ids)
         continues = np.array(continues_word(text, tokens, spans, self._word_prefix()), bool)
+        unknown = self.tokenizer.unk_token_id
         for i, token in enumerate(ids):
-            if token == self.tokenizer.unk_token_id:
+            if token == unknown:
                 tokens[i] = text[slice(*spans[i])]
                 continues[i] = False
         return Window(tokens, spans, positions, continues)
