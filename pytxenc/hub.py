@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
@@ -21,6 +21,19 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_KEYWORDS = (
     "cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder",
 )  # fmt: skip
+
+
+def without_old_keywords(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of a from_pretrained but those of older releases that have no use now.
+
+    TypeError for those that must not be ignored.
+    """
+    if kwargs.get("use_auth_token") is not None:
+        raise TypeError("use_auth_token is now called token")
+    if kwargs.get("proxies"):
+        raise TypeError("proxies are now taken from the environment: set HTTP_PROXY or HTTPS_PROXY")
+    old = ("use_auth_token", "proxies", "resume_download")
+    return {name: value for name, value in kwargs.items() if name not in old}
 
 
 class Source:

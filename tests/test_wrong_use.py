@@ -363,3 +363,20 @@ def test_any_fields_of_a_configuration(fields):
             pytxenc.AlbertForSequenceClassification(config)(IDS)
         except EXPECTED as error:
             assert str(error)
+
+
+@pytest.mark.parametrize(
+    "name", ["BertModel", "AutoModel", "BertConfig", "AutoConfig", "BertTokenizer", "AutoTokenizer"]
+)
+def test_keywords_of_older_releases(name, tmp_path):
+    """A secret must not end up in a file, nor a proxy be left out."""
+    load = getattr(pytxenc, name).from_pretrained
+    with refused(TypeError, "use_auth_token is now called token"):
+        load(tmp_path, use_auth_token="secret")
+    with refused(TypeError, "HTTPS_PROXY"):
+        load(tmp_path, proxies={"https": "localhost:1"})
+    config = pytxenc.BertConfig(num_hidden_layers=1, hidden_size=4, num_attention_heads=1)
+    pytxenc.BertModel(config).save_pretrained(tmp_path)
+    old = {"use_auth_token": None, "proxies": None, "resume_download": True}
+    loaded = pytxenc.AutoConfig.from_pretrained(tmp_path, **old)
+    assert not set(old) & set(loaded.to_dict())

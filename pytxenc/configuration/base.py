@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from ..arguments import directory_to_write
 from ..checkpoint import read_json
-from ..hub import HUB_KEYWORDS, PushToHubMixin, Source
+from ..hub import HUB_KEYWORDS, PushToHubMixin, Source, without_old_keywords
 from ..safetensors_file import write_text
 
 logger = logging.getLogger("pytxenc")
@@ -410,6 +410,7 @@ class PreTrainedConfig(PushToHubMixin):
             OSError: no such directory, repository or file.
             ValueError, TypeError: the file is malformed; the message says where.
         """
+        kwargs = without_old_keywords(kwargs)
         return_unused = kwargs.pop("return_unused_kwargs", False)
         source = Source(
             pretrained_model_name_or_path,

@@ -17,7 +17,7 @@ from ..configuration import (
     RobertaConfig,
     XLMRobertaConfig,
 )
-from ..hub import HUB_KEYWORDS, Source
+from ..hub import HUB_KEYWORDS, Source, without_old_keywords
 from . import albert, bert, distilbert, electra, roberta
 from .heads import (
     CausalLMModel,
@@ -96,7 +96,8 @@ class AutoConfig:
         Arguments and errors as for PreTrainedConfig.from_pretrained; ValueError for a model
         type that is not known here, or for none.
         """
-        kwargs = {key: value for key, value in kwargs.items() if key != "trust_remote_code"}
+        kwargs = without_old_keywords(kwargs)
+        kwargs.pop("trust_remote_code", None)
         options = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
         return_unused = kwargs.pop("return_unused_kwargs", False)
         source = Source(pretrained_model_name_or_path, **options)
@@ -184,6 +185,7 @@ class _AutoModel(Generic[Model]):
         path to one.  Other arguments and errors are those of that class's from_pretrained;
         ValueError where it has no such model.
         """
+        kwargs = without_old_keywords(kwargs)
         options = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
         if config is None:
             source = Source(pretrained_model_name_or_path, **options)

@@ -14,7 +14,7 @@ from .. import _core
 from ..arguments import unknown_keyword
 from ..checkpoint import Checkpoint
 from ..configuration import PreTrainedConfig, check_attention, dtype_name
-from ..hub import HUB_KEYWORDS, Source
+from ..hub import HUB_KEYWORDS, Source, without_old_keywords
 from ..outputs import ModelOutput
 from ..tensor import Kind, kind_of, to_numpy
 from .inputs import as_array, as_flag, as_integers, as_states, causal_bias, split_mask, spread
@@ -27,8 +27,7 @@ logger = logging.getLogger("pytxenc")
 # Keywords of transformers' from_pretrained that change nothing here.
 _WITHOUT_EFFECT = frozenset(
     {"low_cpu_mem_usage", "weights_only", "disable_mmap", "_fast_init",
-     "from_tf", "from_flax", "mirror", "offload_state_dict", "trust_remote_code",
-     "resume_download"}
+     "from_tf", "from_flax", "mirror", "offload_state_dict", "trust_remote_code"}
 )  # fmt: skip
 # Keywords of a call that are removed or belong to decoders, and why they are refused.
 _REFUSED = {
@@ -108,6 +107,11 @@ class PreTrainedModel(Parameters, Saving):
         if getattr(config, "add_cross_attention", False):
             raise ValueError(
                 "add_cross_attention is not supported: there is no encoder to attend to"
+            )
+        relative = getattr(config, "position_embedding_type", None)
+        if relative not in (None, "absolute"):
+            raise ValueError(
+                f"position_embedding_type is {relative!r}; computed are absolute positions only"
             )
         self.config = config
         self._pooler = pooler and self._has_pooler and self._head == "none"
@@ -235,6 +239,7 @@ class PreTrainedModel(Parameters, Saving):
         """
         name = pretrained_model_name_or_path
         hub = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
+        kwargs = without_old_keywords(kwargs)
         kwargs = {key: value for key, value in kwargs.items() if key not in _WITHOUT_EFFECT}
         _check_dtype(kwargs.pop("dtype", kwargs.pop("torch_dtype", None)))
         _check_device_map(kwargs.pop("device_map", None))

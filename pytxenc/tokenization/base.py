@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import _core
 from ..arguments import unknown_keyword
+from ..hub import without_old_keywords
 from .added_tokens import AddedToken, merge_added_tokens
 from .call_options import check_side
 from .decoding import Decoding
@@ -392,9 +393,7 @@ class PreTrainedTokenizerBase(Preparing, Decoding, Saving):
         what it should be.  Code from the hub is never run: trust_remote_code is accepted
         and changes nothing.
         """
-        if "use_auth_token" in kwargs:
-            raise TypeError("use_auth_token is now called token")
-        kwargs.pop("proxies", None)
+        kwargs = without_old_keywords(kwargs)
         if "additional_special_tokens" in kwargs and not kwargs.get("extra_special_tokens"):
             kwargs["extra_special_tokens"] = kwargs.pop("additional_special_tokens")
         hub_options = dict(

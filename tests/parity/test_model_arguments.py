@@ -227,6 +227,11 @@ def test_moving_and_converting(bert, caplog):
             ("summary_activation", "gelo"),
         ),
         (BertModel, BertConfig(add_cross_attention=True), ("add_cross_attention",)),
+        (
+            BertModel,
+            BertConfig(position_embedding_type="relative_key"),
+            ("position_embedding_type is 'relative_key'", "absolute positions only"),
+        ),
         (BertModel, BertConfig(layer_norm_eps=-1.0), ("layer_norm_eps",)),
     ],
     ids=lambda v: str(v)[:24] if isinstance(v, tuple) else "",
