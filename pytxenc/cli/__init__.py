@@ -41,7 +41,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        print(f"python -m pytxenc {command}: {error}", file=sys.stderr)
+    except (ValueError, TypeError, OSError, ImportError, RuntimeError, IndexError) as error:
+        message = " ".join(line.strip() for line in str(error).splitlines())
+        print(f"python -m pytxenc {command}: {message}", file=sys.stderr)
         return 2
     return 0

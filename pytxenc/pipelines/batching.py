@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import cut_by_length
 from ..tensor import is_tensor, kind_of, like, to_numpy
 
 # What rows are widened with; other arrays with 0.
@@ -40,23 +41,11 @@ def cut_batches(
     """
     if largest is None and budget is None:
         largest = 1
-    if largest == 1:
-        yield from ([index] for index in range(len(items)))
-        return
     shapes = [shape_of(item) for item in items]
-    batch: list[int] = []
-    for index in sorted(range(len(items)), key=lambda i: shapes[i][1]):
-        rows, length = shapes[index]
-        if rows != 1:
-            yield [index]
-            continue
-        full = largest is not None and len(batch) >= largest
-        if batch and (full or (budget is not None and (len(batch) + 1) * length > budget)):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+    yield from ([index] for index, (rows, _) in enumerate(shapes) if rows != 1)
+    single = [index for index, (rows, _) in enumerate(shapes) if rows == 1]
+    for batch in cut_by_length([shapes[index][1] for index in single], largest, budget):
+        yield [single[place] for place in batch]
 
 
 def collate(items: Sequence[Mapping[str, Any]], pad_token_id: int) -> dict[str, Any]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
+from ..batching import cut_by_length
 
 # What is held at once: so many texts or so many characters of text, whichever is less.
 WINDOW_TEXTS = 4096
@@ -28,17 +27,6 @@ def windows(texts: Iterable[str]) -> Iterator[list[str]]:
         yield window
 
 
-def batches(lengths: Sequence[int], most: int | None) -> Iterator[NDArray[np.int64]]:
-    """Indices of rows of such lengths in batches, the longest rows first.
-
-    A batch has at most `most` rows, and no more tokens, padding counted, than are good for
-    the computation; a row too long for that is alone in its batch.
-    """
-    order = np.argsort(-np.asarray(lengths, np.int64), kind="stable")
-    start = 0
-    while start < len(order):
-        count = max(1, _BATCH_TOKENS // max(1, lengths[order[start]]))
-        if most is not None:
-            count = min(count, most)
-        yield order[start : start + count]
-        start += count
+def batches(lengths: Sequence[int], most: int | None) -> Iterator[list[int]]:
+    """Indices of rows of such lengths in batches of at most `most`, by `cut_by_length`."""
+    return cut_by_length(lengths, most, _BATCH_TOKENS)

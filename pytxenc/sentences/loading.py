@@ -11,6 +11,7 @@ from typing import Any
 from .. import __version__
 from ..checkpoint import read_json, read_json_value
 from ..hub import Source
+from .fields import read_field
 from .modules import Dense, Normalize, Pooling, Transformer, write_json
 
 logger = logging.getLogger("pytxenc")
@@ -65,9 +66,15 @@ def read_settings(source: Source) -> dict[str, Any]:
     kind = settings.get("model_type", "SentenceTransformer")
     if kind != "SentenceTransformer":
         raise ValueError(f"{file}: is a {kind}; computed here is a SentenceTransformer")
-    prompts = settings.get("prompts") or {}
-    if not isinstance(prompts, dict) or not all(isinstance(p, str) for p in prompts.values()):
+    prompts = read_field(file, settings, "prompts", dict, {})
+    if not all(isinstance(prompt, str) for prompt in prompts.values()):
         raise ValueError(f"{file}: prompts must be an object of names and texts")
+    for name, needed in (
+        ("default_prompt_name", str),
+        ("similarity_fn_name", str),
+        ("truncate_dim", int),
+    ):
+        read_field(file, settings, name, needed)
     return settings
 
 

@@ -21,6 +21,7 @@ from ..hub import Source
 from ..modeling import AutoModel
 from ..safetensors_file import save_file, write_text
 from ..tokenization import AutoTokenizer
+from .fields import read_field
 from .similarity import unit
 
 logger = logging.getLogger("pytxenc")
@@ -162,18 +163,20 @@ class Transformer:
         for name in ("query_length", "document_length", "query_expansion", "processing_kwargs"):
             if config.get(name):
                 raise ValueError(f"{file}: has {name}, which is not supported")
-        if "text" not in config.get("modality_config", {"text": {}}):
-            raise ValueError(f"{file}: has a model of {list(config['modality_config'])}, not text")
+        modalities = read_field(file, config, "modality_config", dict, {"text": {}})
+        if "text" not in modalities:
+            raise ValueError(f"{file}: has a model of {list(modalities)}, not text")
         stored: dict[str, Any] = {}
         for name, old in _FURTHER.items():
             stored[name] = {}
-            for further in (config.get(old), config.get(name), kwargs.get(name)):
-                stored[name].update(further or {})
+            for key in (old, name):
+                stored[name].update(read_field(file, config, key, dict, {}))
+            stored[name].update(kwargs.get(name) or {})
         options = {**hub, "subfolder": path} if path else hub
         return cls(
             source.name,
-            max_seq_length=config.get("max_seq_length"),
-            do_lower_case=bool(config.get("do_lower_case")),
+            max_seq_length=read_field(file, config, "max_seq_length", int),
+            do_lower_case=read_field(file, config, "do_lower_case", bool, False),
             **stored,
             **options,
         )
@@ -244,14 +247,22 @@ class Pooling:
         """Read one in the form of sentence-transformers 6 or an older one."""
         file = _config_file(source, path)
         config = read_json(file)
-        dimension = config.get("embedding_dimension", config.get("word_embedding_dimension"))
-        if not isinstance(dimension, int):
+        dimension = read_field(file, config, "word_embedding_dimension", int)
+        dimension = read_field(file, config, "embedding_dimension", int, dimension)
+        if dimension is None:
             raise ValueError(f"{file}: has no embedding_dimension")
         modes = config.get("pooling_mode")
         if modes is None:
-            modes = [mode for mode, (key, _) in _POOLING.items() if config.get(key)] or "mean"
+            old = {mode: read_field(file, config, key, bool) for mode, (key, _) in _POOLING.items()}
+            modes = [mode for mode, chosen in old.items() if chosen] or "mean"
+        names = modes if isinstance(modes, list) else [modes]
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError(
+                f"{file}: pooling_mode is {modes!r:.100}; it must be a name or a list of names"
+            )
+        include_prompt = read_field(file, config, "include_prompt", bool, True)
         try:
-            return cls(dimension, modes, bool(config.get("include_prompt", True)))
+            return cls(dimension, names, include_prompt)
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from None
 
@@ -348,11 +359,12 @@ class Dense:
         if weights is None:
             raise source.missing(names)
         checkpoint = Checkpoint(weights)
-        width, out = config.get("in_features"), config.get("out_features")
+        width = read_field(file, config, "in_features", int)
+        out = read_field(file, config, "out_features", int)
         shapes: dict[str, tuple[Any, ...]] = {"linear.weight": (out, width)}
-        if config.get("bias", True):
+        if read_field(file, config, "bias", bool, True):
             shapes["linear.bias"] = (out,)
-        residual = bool(config.get("use_residual"))
+        residual = read_field(file, config, "use_residual", bool, False)
         if residual and width != out:
             shapes["residual.weight"] = (out, width)
         for name, shape in shapes.items():
@@ -360,7 +372,9 @@ class Dense:
             if found != shape:
                 raise ValueError(f"{weights}: {name} is {found}; {file} needs {shape}")
         tensors = {name: checkpoint[name] for name in shapes}
-        activation = config.get("activation_function", "torch.nn.modules.activation.Tanh")
+        activation = read_field(
+            file, config, "activation_function", str, "torch.nn.modules.activation.Tanh"
+        )
         try:
             return cls(
                 tensors["linear.weight"],

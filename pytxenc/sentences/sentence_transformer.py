@@ -128,7 +128,7 @@ class SentenceTransformer:
         if self.default_prompt_name is not None:
             self._prompt(None, self.default_prompt_name)
         self.similarity_fn_name = similarity_fn_name or settings.get("similarity_fn_name")
-        self.truncate_dim: int | None = truncate_dim or settings.get("truncate_dim")
+        self.truncate_dim = _positive("truncate_dim", truncate_dim) or settings.get("truncate_dim")
 
     # ---- encoding ----
 
@@ -191,7 +191,7 @@ class SentenceTransformer:
         options = self._options(prompt, prompt_name, batch_size, normalize_embeddings, truncate_dim)
         with _progress_bar(show_progress_bar, len(texts)) as done:
             if output_value != "sentence_embedding":
-                results = self._features(texts, done, options)
+                results = self._features(texts, done, options, everything=output_value is None)
                 if output_value is not None:
                     results = [features[output_value] for features in results]
                 return results[0] if single else results
@@ -271,7 +271,7 @@ class SentenceTransformer:
 
     def _batches(
         self, texts: Sequence[str], options: _Options
-    ) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[np.int64]], int]]:
+    ) -> Iterator[tuple[list[int], dict[str, NDArray[np.int64]], int]]:
         """Batches of the texts: which, the model's inputs, and tokens of the prompt."""
         transformer = self._modules[0]
         prompt = options.prompt
@@ -298,19 +298,27 @@ class SentenceTransformer:
         return vectors
 
     def _features(
-        self, texts: Sequence[str], done: Callable[[int], Any], options: _Options
+        self,
+        texts: Sequence[str],
+        done: Callable[[int], Any],
+        options: _Options,
+        everything: bool,
     ) -> list[Any]:
-        """For every text a dict of tensors: inputs, token_embeddings and sentence_embedding."""
+        """For every text a dict of tensors: inputs, token_embeddings and sentence_embedding.
+
+        The last is computed only for `everything`.
+        """
         results: list[Any] = [None] * len(texts)
         for window_start, window in _numbered(windows(texts)):
             for chosen, batch, length in self._batches(window, options):
                 hidden = self._modules[0].model(**batch).last_hidden_state
-                vectors = self._pooled(batch, length, options)
+                vectors = self._pooled(batch, length, options) if everything else None
                 for row, index in enumerate(chosen):
                     tokens = int(batch["attention_mask"][row].sum())
                     features = {name: values[row, :tokens] for name, values in batch.items()}
                     features["token_embeddings"] = hidden[row, :tokens]
-                    features["sentence_embedding"] = vectors[row]
+                    if vectors is not None:
+                        features["sentence_embedding"] = vectors[row]
                     results[window_start + index] = {
                         name: as_tensor(np.array(value), "pt") for name, value in features.items()
                     }

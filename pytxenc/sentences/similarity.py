@@ -17,11 +17,11 @@ _Array = NDArray[np.float32]
 def check_similarity(name: Any) -> str:
     """The name of a similarity, of an enumeration's member too; ValueError for others."""
     name = getattr(name, "value", name)
-    if name not in FUNCTIONS:
+    if not isinstance(name, str) or name not in FUNCTIONS:
         raise ValueError(
             f"similarity_fn_name is {name!r}; it must be one of {', '.join(FUNCTIONS)}"
         )
-    return str(name)
+    return name
 
 
 def similarity(name: str, one: Any, other: Any, pairwise: bool) -> Any:
