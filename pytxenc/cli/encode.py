@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 import pytxenc
@@ -122,7 +123,7 @@ def run(arguments: argparse.Namespace) -> None:
                 normalize_embeddings=bool(arguments.normalize),
                 show_progress_bar=False,
             )
-            append(window, vectors)
+            append(window, _as_dtype(vectors, arguments.dtype))
             count += len(window)
             show(read, count)
     if not arguments.quiet:
@@ -163,6 +164,15 @@ def _load_model(arguments: argparse.Namespace) -> SentenceTransformer:
     if arguments.max_length is not None:
         changed.max_seq_length = arguments.max_length
     return changed
+
+
+def _as_dtype(vectors: NDArray[np.float32], dtype: str) -> NDArray[Any]:
+    """The vectors in the dtype to write; ValueError for numbers that it cannot hold."""
+    with np.errstate(over="ignore"):
+        narrow = vectors.astype(dtype)
+    if np.isinf(narrow).any() and not np.isinf(vectors).any():
+        raise ValueError(f"--dtype {dtype}: holds no number as large as {np.abs(vectors).max():g}")
+    return narrow
 
 
 @contextmanager

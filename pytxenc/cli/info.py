@@ -12,6 +12,7 @@ from typing import Any
 import pytxenc
 from pytxenc.checkpoint import Checkpoint, read_json, weight_files
 from pytxenc.hub import Source
+from pytxenc.sentences.fields import read_field
 from pytxenc.sentences.loading import find_model, list_modules, read_settings
 from pytxenc.sentences.modules import Pooling, Transformer
 
@@ -220,7 +221,8 @@ def _sentence(source: Source) -> dict[str, Any] | None:
         return None
     settings = read_settings(source)
     file = source.first(Transformer.config_names)
-    limit = read_json(file).get("max_seq_length") if file is not None else None
+    config = read_json(file) if file is not None else {}
+    limit = read_field(file, config, "max_seq_length", int)
     poolings = [Pooling.load(source, path) for kind, path in parts if kind is Pooling]
     return {
         "modules": [kind.__name__ for kind, _ in parts],

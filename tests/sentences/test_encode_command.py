@@ -134,6 +134,19 @@ def test_wrong_use(bert, lines, arguments, match, tmp_path, monkeypatch, capsys)
     assert not (tmp_path / "v.npy").exists()
 
 
+def test_numbers_too_large_for_float16(bert, lines, tmp_path, monkeypatch, capsys):
+    huge = np.full(WIDTH, 1e6, np.float32)
+    monkeypatch.setattr(
+        SentenceTransformer, "encode", lambda self, texts, **kwargs: np.stack([huge] * len(texts))
+    )
+    output = tmp_path / "out" / "vectors.npy"
+    output.parent.mkdir()
+    assert encode("-m", bert, "-o", output, "--dtype", "float16", lines) == 2
+    assert "--dtype float16: holds no number as large as 1e+06" in capsys.readouterr().err
+    assert not list(output.parent.iterdir())
+    assert encode("-m", bert, "-o", output, lines) == 0
+
+
 def test_rows_file(tmp_path):
     """The same bytes as numpy.save writes."""
     rows = np.arange(12, dtype=np.float32).reshape(4, 3)

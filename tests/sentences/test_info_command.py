@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -126,6 +127,15 @@ def test_errors(tmp_path, capsys):
         assert cli.run("info", [str(tmp_path)]) == 2
         error = capsys.readouterr().err
         assert match in error and len(error.splitlines()) == 1
+
+
+def test_a_length_that_is_no_number(bert, tmp_path, capsys):
+    folder = tmp_path / "model"
+    shutil.copytree(bert, folder)
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": "many"}')
+    assert cli.run("info", [str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert "sentence_bert_config.json" in error and "max_seq_length" in error
 
 
 def test_on_the_hub(bert, tmp_path_factory):
