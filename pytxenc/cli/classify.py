@@ -32,7 +32,7 @@ of entailment (zero-shot classification).
   The field "body" of JSON Lines, all labels with their scores, to JSON Lines:
 
     python -m pytxenc classify --model ./my-model --file tickets.jsonl \\
-        --text-field body --top-k all --json -o labels.jsonl
+        --text-field body --top-k all -o labels.jsonl
 
   Labels of your own, without fine-tuning:
 

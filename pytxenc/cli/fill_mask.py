@@ -31,7 +31,7 @@ Propose words for the masks in texts, by a masked language model.
 
   A file of one text a line, to JSON Lines:
 
-    python -m pytxenc fill-mask --model roberta-base --file gaps.txt --json -o filled.jsonl
+    python -m pytxenc fill-mask --model roberta-base --file gaps.txt -o filled.jsonl
 
 Written are the text and below it, by falling score, the probability of each
 proposal and the token.  With --json every text gives an object: "text" and

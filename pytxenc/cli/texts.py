@@ -19,6 +19,8 @@ from pytxenc.safetensors_file import atomic_file
 
 T = TypeVar("T")
 
+_JSON_LINES = (".jsonl", ".ndjson")
+
 
 def add_text_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the texts, by which `read_texts` goes."""
@@ -43,7 +45,11 @@ def add_result_arguments(parser: argparse.ArgumentParser) -> None:
         help="write to a file, which appears when it is complete (default: standard output)",
     )
     add("--force", action="store_true", help="replace the file if it is there already")
-    add("--json", action="store_true", help="write JSON Lines, an object for every text")
+    add(
+        "--json",
+        action="store_true",
+        help="write JSON Lines, an object for every text; also for a file named .jsonl",
+    )
     add = parser.add_argument_group("running").add_argument
     add("--threads", type=int, metavar="N", help="threads to compute with (default: all cores)")
     add("--quiet", "-q", action="store_true", help="no progress bar")
@@ -63,9 +69,11 @@ def read_texts(arguments: argparse.Namespace) -> tuple[Iterator[str], int | None
 
 
 def start(arguments: argparse.Namespace) -> None:
-    """Check the output, before any work is done, and set the number of threads."""
+    """Check the output, before any work is done; settle its form and the number of threads."""
     if arguments.output is not None and os.path.lexists(arguments.output) and not arguments.force:
         raise FileExistsError(f"{arguments.output} exists; --force replaces it")
+    if str(arguments.output).lower().endswith(_JSON_LINES):
+        arguments.json = True
     if arguments.threads is not None:
         pytxenc.set_num_threads(arguments.threads)
 

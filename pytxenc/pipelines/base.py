@@ -23,7 +23,19 @@ _WINDOW_TOKENS = 1 << 15
 # Inputs of a list from which on a terminal gets a progress bar.
 _MANY_INPUTS = 300
 
-TOKENIZER_KEYWORDS = (*CallOptions.__dataclass_fields__, "text_pair")
+# Keywords of a tokenizer call that change what comes out, which models do not take.
+_FIELDS_OF_CALLS = {
+    "return_length",
+    "return_offsets_mapping",
+    "return_overflowing_tokens",
+    "return_special_tokens_mask",
+    "return_tensors",
+}
+TOKENIZER_KEYWORDS = tuple(
+    name
+    for name in (*CallOptions.__dataclass_fields__, "text_pair")
+    if name not in _FIELDS_OF_CALLS
+)
 """Keywords of a tokenizer call that a pipeline may pass on."""
 
 CALL_KEYWORDS = ("batch_size", "num_workers", "progress")
@@ -70,8 +82,9 @@ class Pipeline(ABC):
     """Tokens in a batch when `batch_size` is not given; None for one input at a time."""
     model_base: ClassVar[type | None] = None
     """What the model must be an instance of, if it is one of pytxenc's."""
-    tokenizer_argument: ClassVar[str] = ""
-    """The keyword that holds those of the tokenizer; empty if a call takes them directly."""
+    tokenizer_argument: ClassVar[str | None] = None
+    """The keyword that holds those of the tokenizer; empty if a call takes them directly, None if
+    it takes none."""
 
     def __init__(
         self,
@@ -111,7 +124,7 @@ class Pipeline(ABC):
         self.tokenizer = tokenizer
         self.device = "cpu"
         self.binary_output = binary_output
-        self._check_model()
+        self._check_parts()
         for name in ("args_parser", "torch_dtype", "dtype", "num_workers"):
             kwargs.pop(name, None)
         self._batch_size = _check_batch_size(kwargs.pop("batch_size", None))
@@ -283,8 +296,13 @@ class Pipeline(ABC):
             )
         return unknown_keyword(function, name, known)
 
-    def _check_model(self) -> None:
+    def _check_parts(self) -> None:
         expected, model = self.model_base, self.model
+        if self.task_name and self.tokenizer is None:
+            raise ValueError(
+                f"{type(self).__name__} needs a tokenizer: pass tokenizer=, or let "
+                "pytxenc.pipeline(task, name) load both"
+            )
         if expected is None or not isinstance(model, PreTrainedModel):
             return
         if not isinstance(model, expected):
@@ -301,13 +319,15 @@ class Pipeline(ABC):
         limit = model.longest_input
         length = shape_of(item)[1]
         if length > limit and "position_ids" not in item:
-            hint = f"truncation=True, max_length={limit}"
-            if self.tokenizer_argument:
+            hint = ""
+            if self.tokenizer_argument == "":
+                hint = f"; to cut it pass truncation=True, max_length={limit}"
+            elif self.tokenizer_argument:
                 inside = {"truncation": True, "max_length": limit}
-                hint = f"{self.tokenizer_argument}={inside}"
+                hint = f"; to cut it pass {self.tokenizer_argument}={inside}"
             raise ValueError(
                 f"the text has {length} tokens, special ones included, but the model takes no more "
-                f"than {limit}; to cut it pass {hint}"
+                f"than {limit}{hint}"
             )
         return item
 

@@ -43,7 +43,7 @@ class FeatureExtractionPipeline(Pipeline):
         self, truncation: Any = None, tokenize_kwargs: Any = None, return_tensors: Any = None
     ) -> tuple[Parameters, Parameters, Parameters]:
         preprocess = dict(tokenize_kwargs or {})
-        check_tokenizer_keywords("tokenize_kwargs: the tokenizer", preprocess)
+        check_tokenizer_keywords("tokenizer", preprocess)
         if truncation is not None:
             if "truncation" in preprocess:
                 raise ValueError(
@@ -69,4 +69,4 @@ class FeatureExtractionPipeline(Pipeline):
         """The features in the form asked for."""
         if not return_tensors:
             return to_numpy(model_outputs).tolist()
-        return as_tensor(model_outputs, "np" if return_tensors == "np" else "pt")
+        return as_tensor(model_outputs, "pt" if return_tensors is True else return_tensors)

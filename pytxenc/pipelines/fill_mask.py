@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ class FillMaskPipeline(Pipeline):
         preprocess: Parameters = {}
         postprocess: Parameters = {}
         if tokenizer_kwargs is not None:
-            check_tokenizer_keywords("tokenizer_kwargs: the tokenizer", tokenizer_kwargs)
+            check_tokenizer_keywords("tokenizer", tokenizer_kwargs)
             preprocess["tokenizer_kwargs"] = tokenizer_kwargs
         if targets is not None:
             postprocess["target_ids"] = self.get_target_ids(targets)
@@ -129,9 +129,10 @@ class FillMaskPipeline(Pipeline):
         """Ids of the target words, each once; ValueError when there is none."""
         tokenizer = self.tokenizer
         found: dict[int, None] = {}
-        for target in [targets] if isinstance(targets, str) else targets:
-            if not isinstance(target, str):
-                raise TypeError(f"targets must be words, not {target!r}")
+        words = [targets] if isinstance(targets, str) else targets
+        if not isinstance(words, Iterable) or not all(isinstance(word, str) for word in words):
+            raise TypeError(f"targets must be a word or a list of words, not {targets!r:.100}")
+        for target in words:
             index = tokenizer.convert_tokens_to_ids(target)
             if index is None or (index == tokenizer.unk_token_id and target != tokenizer.unk_token):
                 index = self._first_token(target)

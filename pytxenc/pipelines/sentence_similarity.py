@@ -58,7 +58,7 @@ class SentenceSimilarityPipeline(Pipeline):
             model = SentenceTransformer(model, **hub)
         return {"model": model, "tokenizer": getattr(model, "tokenizer", tokenizer)}
 
-    def _check_model(self) -> None:
+    def _check_parts(self) -> None:
         if not hasattr(self.model, "encode") or not hasattr(self.model, "similarity"):
             raise ValueError(
                 f"{type(self).__name__} cannot use a {type(self.model).__name__}: it needs a "

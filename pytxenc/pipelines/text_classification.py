@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..modeling.heads import SequenceClassificationModel
-from .base import Parameters, Pipeline, check_tokenizer_keywords
+from ..tokenization.call_options import check_count
+from .base import TOKENIZER_KEYWORDS, Parameters, Pipeline, check_tokenizer_keywords
 from .scores import sigmoid, softmax
 
 __all__ = ["ClassificationFunction", "TextClassificationPipeline"]
@@ -36,6 +37,7 @@ class TextClassificationPipeline(Pipeline):
     task_name = "text-classification"
     token_budget = 4096
     model_base = SequenceClassificationModel
+    tokenizer_argument = ""
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Classify a text, a pair, a list of them or a stream.
@@ -60,23 +62,22 @@ class TextClassificationPipeline(Pipeline):
         own = ("top_k", "function_to_apply")
         check_tokenizer_keywords(type(self).__name__, tokenizer_kwargs, own)
         postprocess: Parameters = {}
-        if isinstance(top_k, int) or top_k is None:  # None means all, so "" means not given
-            postprocess = {"top_k": top_k, "_legacy": False}
-        elif top_k != "":
-            raise TypeError(f"top_k must be an integer or None, not {top_k!r}")
+        if top_k != "":  # not given, for None means all
+            count = None if top_k is None else check_count("top_k", top_k)
+            postprocess = {"top_k": count, "_legacy": False}
         if function_to_apply is not None:
             postprocess["function_to_apply"] = _function(function_to_apply)
         return tokenizer_kwargs, {}, postprocess
 
     def preprocess(self, inputs: Any, **tokenizer_kwargs: Any) -> Any:
         """The tokens of a text or a pair."""
-        if isinstance(inputs, Mapping):
-            check_tokenizer_keywords(type(self).__name__, inputs.keys() - {"text"})
+        if isinstance(inputs, Mapping) and inputs.keys() <= {"text", *TOKENIZER_KEYWORDS}:
             return self.tokenizer(**inputs, return_tensors="np", **tokenizer_kwargs)
-        if isinstance(inputs, (list, tuple)):
-            if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)) and len(inputs[0]) == 2:
-                text, pair = inputs[0]
-                return self.tokenizer(text, pair, return_tensors="np", **tokenizer_kwargs)
+        if isinstance(inputs, (list, tuple)) and len(inputs) == 1:
+            pair = inputs[0]  # as older releases of transformers had it
+            if isinstance(pair, (list, tuple)) and len(pair) == 2:
+                return self.tokenizer(*pair, return_tensors="np", **tokenizer_kwargs)
+        if not isinstance(inputs, str):
             raise ValueError(
                 f"an input must be a text or, for a pair of texts, a dict "
                 f'{{"text": ..., "text_pair": ...}}, not {inputs!r:.100}'

@@ -105,8 +105,11 @@ class ZeroShotClassificationPipeline(ChunkPipeline):
             yield {"candidate_label": label, "sequence": inputs, **encoded}
 
     def _encode(self, text: str, hypothesis: str) -> dict[str, Any]:
+        limit = self._longest_input()
         try:
-            encoded = self.tokenizer(text, hypothesis, truncation="only_first", return_tensors="np")
+            encoded = self.tokenizer(
+                text, hypothesis, truncation="only_first", max_length=limit, return_tensors="np"
+            )
         except ValueError:  # the text is not what makes the pair too long
             encoded = self.tokenizer(text, hypothesis, return_tensors="np")
         return {name: encoded[name] for name in self.tokenizer.model_input_names if name in encoded}
@@ -146,8 +149,16 @@ def _labels(labels: Any) -> list[str]:
     return labels
 
 
-def _check_template(template: str) -> str:
-    if template.format("label") == template:
+def _check_template(template: Any) -> str:
+    if not isinstance(template, str):
+        raise TypeError(f"hypothesis_template must be a str, not {template!r}")
+    try:
+        filled = template.format("label")
+    except (IndexError, KeyError, ValueError):
+        raise ValueError(
+            f"hypothesis_template {template!r} must have one place for the label, written {{}}"
+        ) from None
+    if filled == template:
         raise ValueError(
             f"hypothesis_template {template!r} has no place for the label: write {{}} where it "
             "belongs"

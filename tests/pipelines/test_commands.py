@@ -51,7 +51,7 @@ def test_classify_files(capsys, classifier, texts, tmp_path):
     before = output.read_bytes()
     again = run(
         capsys, "classify", "--model", classifier, "--file", path, "--text-field", "body",
-        "--top-k", "all", "--json", "-o", output, "--function-to-apply", "sigmoid", "--force",
+        "--top-k", "all", "-o", output, "--function-to-apply", "sigmoid", "--force",
     )  # fmt: skip
     assert again == (0, "", "") and output.read_bytes() == before
     records = list(map(json.loads, output.read_text("utf-8").splitlines()))
