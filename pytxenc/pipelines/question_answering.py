@@ -232,7 +232,7 @@ class QuestionAnsweringPipeline(ChunkPipeline):
             truncation="only_second",
             max_length=length,
             stride=doc_stride,
-            return_token_type_ids=getattr(self.model.config, "type_vocab_size", 1) > 1,
+            return_token_type_ids=self._takes_types(),
             return_overflowing_tokens=True,
         )
         del encoded["overflow_to_sample_mapping"]
@@ -251,8 +251,14 @@ class QuestionAnsweringPipeline(ChunkPipeline):
                 ),
             }
 
+    def _takes_types(self) -> bool:
+        """Whether types of tokens tell question and context apart: models of RoBERTa's kind
+        never learn any, even where they have several."""
+        config = self.model.config
+        return getattr(config, "type_vocab_size", 1) > 1 and "roberta" not in config.model_type
+
     def _cut_question(self, question: str, max_question_len: int) -> tuple[str, int]:
-        """The question, cut where it is longer, and its number of tokens."""
+        """The question, cut after a character where it is longer, and its number of tokens."""
         encoded = self.tokenizer(
             question,
             add_special_tokens=False,
@@ -262,9 +268,11 @@ class QuestionAnsweringPipeline(ChunkPipeline):
             return_overflowing_tokens=True,
         )
         spans = encoded["offset_mapping"]
-        if len(spans) > 1:
-            return question[spans[0][0][0] : spans[0][-1][1]], len(spans[0])
-        return question, len(spans[0])
+        if len(spans) == 1:
+            return question, len(spans[0])
+        # A character may have several tokens, and what is left of a word others than before.
+        question = question[spans[0][0][0] : spans[0][-1][1]]
+        return question, len(self.tokenizer.tokenize(question))
 
     def _forward(self, model_inputs: Any) -> Any:
         inputs = dict(model_inputs)

@@ -437,7 +437,7 @@ def _with_offsets(inputs: Any, offset_mapping: Sequence[Any]) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return hasattr(value, "__index__")
+    return not isinstance(value, np.ndarray) and hasattr(value, "__index__")
 
 
 def _checked_offsets(offsets: Any, tokens: int, windows: int) -> list[tuple[int, int]]:

@@ -44,7 +44,8 @@ def windows_of(model, tokenizer, question, context, length, stride):
     """Of every window: the logits, which tokens are the context's, their spans and words."""
     encoded = tokenizer(
         question, context, truncation="only_second", max_length=length, stride=stride,
-        return_overflowing_tokens=True, return_offsets_mapping=True, return_token_type_ids=True,
+        return_overflowing_tokens=True, return_offsets_mapping=True,
+        return_token_type_ids="Roberta" not in type(model).__name__,
     )  # fmt: skip
     for row in range(len(encoded["input_ids"])):
         inputs = {
@@ -161,6 +162,26 @@ def test_long_questions_are_cut(answer):
     question = "hello world " * 60
     cut = answer(question=" ".join(question.split()[:10]), context="new york", max_question_len=10)
     assert answer(question=question, context="new york", max_question_len=10) == cut
+
+
+def test_characters_of_cut_questions_stay_whole():
+    answer = make("Roberta")[2]
+    snowmen, context = "\u2603" * 9, "new york " * 9  # three tokens each
+    options = dict(max_seq_len=14, doc_stride=3)
+    expected = answer(question=snowmen[:2], context=context, **options)
+    assert answer(question=snowmen, context=context, max_question_len=4, **options) == expected
+    with pytest.raises(ValueError, match=r"less than the 4 tokens .* a question of 6"):
+        answer(question=snowmen, context=context, max_question_len=4, max_seq_len=14, doc_stride=5)
+
+
+@pytest.mark.parametrize("family", ["Roberta", "XLMRoberta", "DistilBert"])
+def test_types_of_tokens_only_for_models_that_learn_them(family):
+    """A tokenizer that gives them by default, and models with several types or with none."""
+    tokenizer = make_tokenizers("Bert")[1]
+    model = make_pair(family, "ForQuestionAnswering", vocab_size=len(tokenizer))[1]
+    answer = pytxenc.QuestionAnsweringPipeline(model, tokenizer)
+    (row,) = answer.preprocess({"question": "hello", "context": "new york"})
+    assert "token_type_ids" in tokenizer("hello") and "token_type_ids" not in row
 
 
 @pytest.mark.parametrize(
