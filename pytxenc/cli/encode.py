@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pytxenc
+from pytxenc.cli.output import check_output
 from pytxenc.cli.reading import add_reading_arguments, read_options
 from pytxenc.corpus.npy import rows_file
 from pytxenc.corpus.parquet import vectors_file
@@ -91,7 +92,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Encode the files and say what came out."""
     output = arguments.output
-    _check_output(output, arguments.force)
+    if os.path.splitext(output)[1] not in (".npy", ".parquet"):
+        raise ValueError(f"--output {output}: its name must end in .npy or .parquet")
+    check_output(output, arguments.force)
     options = read_options(arguments)
     files = list_files(arguments.files)
     batches = read_batches(files, options, nbytes=1 << 20)  # checks the files now
@@ -131,19 +134,6 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{count:,} texts, vectors of {width:,} numbers ({arguments.dtype})")
         print(f"{seconds:.1f} s, {count / max(seconds, 1e-9):,.0f} texts/s")
         print(f"written to {output}")
-
-
-def _check_output(path: str, force: bool) -> None:
-    """Errors for a file that cannot be the output, before any work is done."""
-    if os.path.splitext(path)[1] not in (".npy", ".parquet"):
-        raise ValueError(f"--output {path}: its name must end in .npy or .parquet")
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"--output {path}: there is no directory {folder}")
-    if os.path.isdir(path):
-        raise IsADirectoryError(f"--output {path}: is a directory")
-    if os.path.lexists(path) and not force:
-        raise FileExistsError(f"{path} exists; --force replaces it")
 
 
 def _load_model(arguments: argparse.Namespace) -> SentenceTransformer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytxenc
+from pytxenc.cli.output import check_output
 from pytxenc.cli.reading import add_reading_arguments, read_options
 from pytxenc.corpus.readers import read_batches
 from pytxenc.safetensors_file import atomic_file
@@ -70,8 +70,8 @@ def read_texts(arguments: argparse.Namespace) -> tuple[Iterator[str], int | None
 
 def start(arguments: argparse.Namespace) -> None:
     """Check the output, before any work is done; settle its form and the number of threads."""
-    if arguments.output is not None and os.path.lexists(arguments.output) and not arguments.force:
-        raise FileExistsError(f"{arguments.output} exists; --force replaces it")
+    if arguments.output is not None:
+        check_output(arguments.output, arguments.force)
     if str(arguments.output).lower().endswith(_JSON_LINES):
         arguments.json = True
     if arguments.threads is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..configuration import PreTrainedConfig
+from ..numeric import unit
 from ..outputs import (
     BaseModelOutputWithPooling,
     CausalLMOutputWithCrossAttentions,
@@ -25,6 +26,13 @@ from ..tensor import Kind, kind_of
 from .inputs import as_array, as_bools, as_integers, chosen_states, finish
 from .losses import IGNORED_LABEL, classification_loss, cross_entropy, next_token_loss, span_loss
 from .pretrained import Output, PreTrainedModel
+
+logger = logging.getLogger("pytxenc")
+
+# input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds
+Inputs = tuple[Any, Any, Any, Any, Any]
+# From what C computed to the fields that an output has beyond hidden states.
+FieldsOf = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class EncoderModel(PreTrainedModel, Generic[Output]):
@@ -132,18 +140,7 @@ class EncoderModel(PreTrainedModel, Generic[Output]):
             last_hidden=False, pooling=pooling, pooled_tokens=as_bools("pooled", pooled),
         )  # fmt: skip
         embeddings: NDArray[np.float32] = results["embeddings"]
-        if normalize:
-            lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-            embeddings /= np.maximum(lengths, np.float32(1e-12))
-        return embeddings
-
-
-logger = logging.getLogger("pytxenc")
-
-# input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds
-Inputs = tuple[Any, Any, Any, Any, Any]
-# From what C computed to the fields that an output has beyond hidden states.
-FieldsOf = Callable[[dict[str, Any]], dict[str, Any]]
+        return unit(embeddings) if normalize else embeddings
 
 
 class HeadModel(PreTrainedModel, Generic[Output]):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from ..arguments import unknown_keyword
 from ..modeling import PreTrainedModel
-from ..tokenization.call_options import CallOptions, check_count
+from ..tokenization.call_options import CallOptions, check_positive
 from . import loading
 from .batching import collate, cut_batches, separate, shape_of
 
@@ -127,7 +127,7 @@ class Pipeline(ABC):
         self._check_parts()
         for name in ("args_parser", "torch_dtype", "dtype", "num_workers"):
             kwargs.pop(name, None)
-        self._batch_size = _check_batch_size(kwargs.pop("batch_size", None))
+        self._batch_size = _checked_size(kwargs.pop("batch_size", None))
         self._progress = kwargs.pop("progress", None)
         parameters = self._sorted_keywords(kwargs)
         self._preprocess_params, self._forward_params, self._postprocess_params = parameters
@@ -191,7 +191,7 @@ class Pipeline(ABC):
                 f"{type(self).__name__} takes one positional argument; a list holds several inputs"
             )
         preprocess, forward, postprocess = self._sorted_keywords(kwargs)
-        size = _check_batch_size(batch_size)
+        size = _checked_size(batch_size)
         call = Call(
             {**self._preprocess_params, **preprocess},
             {**self._forward_params, **forward},
@@ -247,7 +247,7 @@ class Pipeline(ABC):
         self, inputs: Iterable[Any], call: Call, length: int | None, inputs_at_hand: bool
     ) -> Iterator[Any]:
         """The results of inputs, in their order, computed a window of inputs at a time."""
-        source = enumerate(inputs)
+        source = iter(inputs)
         one_by_one = call.batch_size == 1 or (call.batch_size is None and not self.token_budget)
         grows = not inputs_at_hand and call.batch_size is None and not one_by_one
         limit = 1 if one_by_one or grows else _WINDOW_INPUTS
@@ -260,8 +260,7 @@ class Pipeline(ABC):
             tokens = 0
             while more and len(window) < limit and tokens < _WINDOW_TOKENS:
                 try:
-                    _, input_ = next(source)
-                    window.append(self._items(input_, call))
+                    window.append(self._items(next(source), call))
                     tokens += sum(shape_of(item)[1] for item in window[-1])
                 except StopIteration:
                     more = False
@@ -429,12 +428,8 @@ def check_tokenizer_keywords(
             raise unknown_keyword(function, name, [*others, *CALL_KEYWORDS, *TOKENIZER_KEYWORDS])
 
 
-def _check_batch_size(batch_size: Any) -> int | None:
-    if batch_size is None:
-        return None
-    if check_count("batch_size", batch_size) == 0:
-        raise ValueError("batch_size must be at least 1, got 0")
-    return int(batch_size)
+def _checked_size(batch_size: Any) -> int | None:
+    return None if batch_size is None else check_positive("batch_size", batch_size)
 
 
 def _is_stream(inputs: Any) -> bool:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..modeling.heads import MaskedLMModel
+from ..numeric import softmax
 from ..tokenization.call_options import check_count
 from .base import Parameters, Pipeline, PipelineException, check_tokenizer_keywords
-from .scores import softmax
 
 __all__ = ["FillMaskPipeline"]
 

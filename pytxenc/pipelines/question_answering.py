@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..modeling.heads import QuestionAnsweringModel
-from ..tokenization.call_options import check_count
+from ..numeric import softmax
+from ..tokenization.call_options import check_count, check_positive
 from .base import ChunkPipeline, Parameters
 
 Ints = NDArray[np.int64]
@@ -70,8 +71,7 @@ def probabilities(logits: Floats, window: Window) -> tuple[Floats, float]:
     allowed = np.concatenate([logits[:1], context]) if window.null else context
     if not len(allowed):
         return allowed, 0.0
-    exponentials = np.exp(allowed - allowed.max())
-    shares = exponentials / exponentials.sum()
+    shares = softmax(allowed)
     return (shares[1:], float(shares[0])) if window.null else (shares, 0.0)
 
 
@@ -183,8 +183,8 @@ class QuestionAnsweringPipeline(ChunkPipeline):
             "max_question_len": max_question_len,
         }
         for name, value in positive.items():
-            if value is not None and check_count(name, value) == 0:
-                raise ValueError(f"{name} must be at least 1, got 0")
+            if value is not None:
+                check_positive(name, value)
         if doc_stride is not None:
             check_count("doc_stride", doc_stride)
         preprocess = {

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..modeling.heads import SequenceClassificationModel
+from ..numeric import sigmoid, softmax
 from ..tokenization.call_options import check_count
 from .base import TOKENIZER_KEYWORDS, Parameters, Pipeline, check_tokenizer_keywords
-from .scores import sigmoid, softmax
 
 __all__ = ["ClassificationFunction", "TextClassificationPipeline"]
 

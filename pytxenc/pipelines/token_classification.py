@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..modeling.heads import TokenClassificationModel
+from ..numeric import softmax
 from ..tokenization.call_options import check_count
 from .base import ChunkPipeline, Parameters
-from .scores import softmax
 
 logger = logging.getLogger("pytxenc")
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..modeling.heads import SequenceClassificationModel
+from ..numeric import softmax
 from .base import ChunkPipeline, Parameters
-from .scores import softmax
 
 __all__ = ["ZeroShotClassificationPipeline"]
 

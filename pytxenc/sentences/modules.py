@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from ..checkpoint import Checkpoint, read_json
 from ..hub import Source
 from ..modeling import AutoModel
+from ..numeric import sigmoid, unit
 from ..safetensors_file import save_file, write_text
 from ..tokenization import AutoTokenizer
 from .fields import read_field
-from .similarity import unit
 
 logger = logging.getLogger("pytxenc")
 
@@ -41,16 +41,12 @@ _POOLING = {
 POOLING_MODES = tuple(_POOLING)
 
 
-def _sigmoid(x: _Array) -> _Array:
-    return np.float32(1) / (np.float32(1) + np.exp(-x))
-
-
 # Of a dense layer, by the last part of torch's name.
 _ACTIVATIONS: dict[str, Callable[[_Array], _Array]] = {
     "Identity": lambda x: x,
     "ReLU": lambda x: np.maximum(x, np.float32(0)),
-    "SiLU": lambda x: x * _sigmoid(x),
-    "Sigmoid": _sigmoid,
+    "SiLU": lambda x: x * sigmoid(x),
+    "Sigmoid": sigmoid,
     "Tanh": np.tanh,
 }
 

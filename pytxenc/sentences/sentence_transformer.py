@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import unknown_keyword
+from ..numeric import unit
 from ..tensor import as_tensor
 from .batching import batches, windows
 from .loading import Module, check_modules, find_model, load_modules, read_settings, save_modules
 from .quantization import check_precision, quantize_embeddings
-from .similarity import check_similarity, similarity, unit
+from .similarity import check_similarity, similarity
 
 logger = logging.getLogger("pytxenc")
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..numeric import unit
 from ..tensor import as_tensor, kind_of, like, to_numpy
 
 _Array = NDArray[np.float32]
@@ -53,12 +54,6 @@ def _rows(embeddings: Any) -> _Array:
     if rows.ndim != 2:
         raise ValueError(f"embeddings have shape {rows.shape}; expected (n, dim) or (dim,)")
     return rows
-
-
-def unit(vectors: _Array) -> _Array:
-    """Vectors (..., dim) of length 1; zeros stay zeros."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.maximum(lengths, np.float32(1e-12))
 
 
 def _dot(a: _Array, b: _Array) -> _Array:

@@ -42,6 +42,14 @@ def check_count(name: str, value: Any) -> int:
     return min(int(value), MORE_THAN_ANY)
 
 
+def check_positive(name: str, value: Any) -> int:
+    """The same, and at least 1."""
+    count = check_count(name, value)
+    if count == 0:
+        raise ValueError(f"{name} must be at least 1, got 0")
+    return count
+
+
 @dataclasses.dataclass(slots=True)
 class CallOptions:
     """The arguments of a call other than the texts, with their defaults."""

@@ -1,4 +1,4 @@
-"""From logits to scores."""
+"""Functions of arrays that models, pipelines and sentence embeddings share."""
 
 from __future__ import annotations
 
@@ -15,3 +15,9 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities over the last axis."""
     weights = np.exp(logits - logits.max(-1, keepdims=True))
     return weights / weights.sum(-1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors (..., dim) of Euclidean length 1; zeros stay zeros."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(lengths, np.float32(1e-12))
