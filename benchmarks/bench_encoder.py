@@ -4,18 +4,15 @@ Both engines have the same random weights and the same padded batches, each in a
 own; they take turns.  Counted are real tokens, not padding.
 """
 
-import multiprocessing
-import os
 import tempfile
-import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from harness import Summary, arguments, data_dir, finish, machine, take_turns, without_tuning
+from engines import answer, compete, prepare_process, show
+from harness import arguments, data_dir, finish
 
 ENGINES = ("pytxenc", "torch")
-THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def prepare(folder: Path, batches: int, batch_size: int) -> int:
@@ -70,35 +67,11 @@ def serve(engine: str, threads: int, folder: Path, pipe: Connection) -> None:
             with torch.inference_mode():
                 return theirs(**batch).last_hidden_state.numpy()
 
-    pipe.send(encode(batches[0])[mask])
-    while pipe.recv():
-        start = time.perf_counter()
+    def work() -> None:
         for batch in batches:
             encode(batch)
-        pipe.send(time.perf_counter() - start)
 
-
-def compare(threads: int, folder: Path, rounds: int) -> tuple[dict[str, list[float]], float]:
-    """Seconds of every round by engine, and the largest relative difference of the results."""
-    context = multiprocessing.get_context("spawn")
-    for name in THREAD_SETTINGS:
-        os.environ[name] = str(threads)
-    pipes, states = {}, {}
-    for engine in ENGINES:
-        pipes[engine], theirs = context.Pipe()
-        worker = context.Process(target=serve, args=(engine, threads, folder, theirs), daemon=True)
-        worker.start()
-        states[engine] = pipes[engine].recv()
-    difference = abs(states["pytxenc"] - states["torch"]).max() / abs(states["torch"]).max()
-
-    def turn(pipe: Any) -> float:
-        pipe.send(True)
-        return float(pipe.recv())
-
-    seconds = take_turns({e: lambda e=e: turn(pipes[e]) for e in ENGINES}, rounds)
-    for pipe in pipes.values():
-        pipe.send(False)
-    return seconds, float(difference)
+    answer(pipe, encode(batches[0])[mask], work)
 
 
 def main() -> None:
@@ -107,36 +80,24 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=4)
     parser.add_argument("--batch-size", type=int, default=32)
     options = parser.parse_args()
-    without_tuning()
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-
-    about = machine()
-    print(f"{about['cpu']}, {about['instruction set']}, OpenBLAS for {about['OpenBLAS core']}")
+    prepare_process()
     results = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         tokens = prepare(folder, options.batches, options.batch_size)
         for threads in options.threads:
-            seconds, difference = compare(threads, folder, options.rounds)
-            speeds = {e: Summary.of([tokens / s for s in seconds[e]]) for e in ENGINES}
-            ratios = [t / o for o, t in zip(seconds["pytxenc"], seconds["torch"], strict=True)]
-            ratio = Summary.of(ratios)
-            print(f"{threads} thread(s), batches of {options.batch_size}, real tokens a second:")
-            for engine, speed in speeds.items():
-                print(f"  {engine:8} {speed.median:8.0f}   ({speed.least:.0f} to {speed.most:.0f})")
-            print(
-                f"  {ratio.median:.2f} times torch ({ratio.least:.2f} to {ratio.most:.2f}); "
-                f"results differ by {difference:.1e}"
-            )
+            seconds, states = compete(serve, ENGINES, (folder,), threads, options.rounds)
+            ours, theirs = (states[engine] for engine in ENGINES)
+            difference = float(abs(ours - theirs).max() / abs(theirs).max())
+            title = f"{threads} thread(s), batches of {options.batch_size}, real tokens a second:"
+            ratio = show(title, ENGINES, seconds, tokens, difference)
             results.append(
                 {
                     "threads": threads,
                     "batch_size": options.batch_size,
                     "tokens": tokens,
                     "seconds": seconds,
-                    "ratio": ratio._asdict(),
+                    "ratio": ratio,
                     "difference": difference,
                 }
             )

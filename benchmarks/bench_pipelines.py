@@ -5,16 +5,13 @@ process of its own; they take turns.  transformers gets the batch size that its 
 suggests trying; pytxenc chooses its own.
 """
 
-import multiprocessing
-import os
 import tempfile
-import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench_encoder import THREAD_SETTINGS
-from harness import Summary, arguments, data_dir, finish, machine, take_turns, without_tuning
+from engines import answer, compete, prepare_process, show
+from harness import arguments, data_dir, finish
 
 ENGINES = ("pytxenc", "transformers")
 
@@ -90,77 +87,36 @@ def numbers(results: Any) -> Any:
 
 
 def serve(
-    engine: str, work: Work, threads: int, folder: Path, texts: list[str], pipe: Connection
+    engine: str, threads: int, work: Work, folder: Path, texts: list[str], pipe: Connection
 ) -> None:
     """Be one engine: do the work whenever asked; the first answer is its results."""
     run = load(engine, work, folder, threads)
-    pipe.send(numbers(run(texts)))
-    while pipe.recv():
-        start = time.perf_counter()
-        run(texts)
-        pipe.send(time.perf_counter() - start)
-
-
-def compare(work: Work, threads: int, rounds: int) -> tuple[dict[str, list[float]], float]:
-    """Seconds of every round by engine, and the largest difference of the results."""
-    context = multiprocessing.get_context("spawn")
-    for name in THREAD_SETTINGS:
-        os.environ[name] = str(threads)
-    pipes: dict[str, Any] = {}
-    results = {}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        texts = prepare(folder, work)
-        for engine in ENGINES:
-            pipes[engine], theirs = context.Pipe()
-            given = (engine, work, threads, folder, texts, theirs)
-            context.Process(target=serve, args=given, daemon=True).start()
-            results[engine] = pipes[engine].recv()
-
-        def turn(pipe: Any) -> float:
-            pipe.send(True)
-            return float(pipe.recv())
-
-        seconds = take_turns({e: lambda e=e: turn(pipes[e]) for e in ENGINES}, rounds)
-    for pipe in pipes.values():
-        pipe.send(False)
-    return seconds, float(abs(results["pytxenc"] - results["transformers"]).max())
+    answer(pipe, numbers(run(texts)), lambda: run(texts))
 
 
 def main() -> None:
     parser = arguments("Pipelines on lists of texts.", rounds=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
-    without_tuning()
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-
-    about = machine()
-    print(f"{about['cpu']}, {about['instruction set']}, OpenBLAS for {about['OpenBLAS core']}")
+    prepare_process()
     results = []
     for name, work in WORKS.items():
         for threads in options.threads:
-            seconds, difference = compare(work, threads, options.rounds)
-            speeds = {e: Summary.of([work.texts / s for s in seconds[e]]) for e in ENGINES}
-            ours, theirs = (seconds[engine] for engine in ENGINES)
-            ratio = Summary.of([t / o for o, t in zip(ours, theirs, strict=True)])
-            print(f"{name}, {threads} thread(s), texts a second:")
-            for engine, speed in speeds.items():
-                print(
-                    f"  {engine:12} {speed.median:8.1f}   ({speed.least:.1f} to {speed.most:.1f})"
-                )
-            print(
-                f"  {ratio.median:.2f} times ({ratio.least:.2f} to {ratio.most:.2f}); "
-                f"results differ by {difference:.1e}"
-            )
+            with tempfile.TemporaryDirectory() as temporary:
+                folder = Path(temporary)
+                given = (work, folder, prepare(folder, work))
+                seconds, found = compete(serve, ENGINES, given, threads, options.rounds)
+            ours, theirs = (found[engine] for engine in ENGINES)
+            difference = float(abs(ours - theirs).max())
+            title = f"{name}, {threads} thread(s), texts a second:"
+            ratio = show(title, ENGINES, seconds, work.texts, difference)
             results.append(
                 {
                     "work": name,
                     "threads": threads,
                     "texts": work.texts,
                     "seconds": seconds,
-                    "ratio": ratio._asdict(),
+                    "ratio": ratio,
                     "difference": difference,
                 }
             )
