@@ -2,9 +2,14 @@
 #define _DEFAULT_SOURCE /* madvise */
 #include "base/memory.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/common.h"
 
 enum { LINE_NBYTES = 64, LARGE_PAGE_NBYTES = 2 << 20 };
 
@@ -12,13 +17,138 @@ void *
 txe_alloc_lines(size_t nbytes)
 {
     size_t unit = nbytes >= LARGE_PAGE_NBYTES ? LARGE_PAGE_NBYTES : LINE_NBYTES;
-    if (nbytes > SIZE_MAX - unit)
+    void *memory;
+    if (posix_memalign(&memory, unit, nbytes != 0 ? nbytes : unit) != 0)
         return NULL;
-    size_t whole = (nbytes + unit - 1) / unit * unit;
-    void *memory = aligned_alloc(unit, whole != 0 ? whole : unit);
 #ifdef MADV_HUGEPAGE
-    if (memory != NULL && unit == LARGE_PAGE_NBYTES)
-        (void)madvise(memory, whole, MADV_HUGEPAGE); /* a wish: failing is no matter */
+    /* Whole large pages only: the rest of one would be memory that nobody uses.  A wish:
+     * failing is no matter. */
+    if (unit == LARGE_PAGE_NBYTES)
+        (void)madvise(memory, nbytes / unit * unit, MADV_HUGEPAGE);
 #endif
     return memory;
+}
+
+/* ---- pages that can be dropped ---- */
+
+struct range {
+    uintptr_t start, end;
+};
+
+static struct {
+    pthread_mutex_t mutex;
+    struct range *ranges;
+    size_t count, room;
+} noted = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void
+lock(void)
+{
+    pthread_mutex_lock(&noted.mutex);
+}
+
+static void
+unlock(void)
+{
+    pthread_mutex_unlock(&noted.mutex);
+}
+
+/* A fork must not copy a lock that is held. */
+static void
+prepare_for_fork(void)
+{
+    pthread_atfork(lock, unlock, unlock);
+}
+
+void
+txe_pages_note(const void *data, size_t nbytes)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, prepare_for_fork);
+    lock();
+    if (noted.count == noted.room) {
+        const size_t room = 2 * noted.room + 8;
+        struct range *ranges = txe_realloc(noted.ranges, room, sizeof *ranges);
+        if (ranges != NULL) {
+            noted.ranges = ranges;
+            noted.room = room;
+        }
+    }
+    if (noted.count < noted.room)
+        noted.ranges[noted.count++] =
+            (struct range){(uintptr_t)data, (uintptr_t)data + nbytes};
+    unlock();
+}
+
+void
+txe_pages_end(const void *data)
+{
+    lock();
+    for (size_t i = 0; i < noted.count; i++)
+        if (noted.ranges[i].start == (uintptr_t)data) {
+            noted.ranges[i] = noted.ranges[--noted.count];
+            break;
+        }
+    unlock();
+}
+
+void
+txe_pages_drop(const void *data, size_t nbytes)
+{
+    const long unit = sysconf(_SC_PAGESIZE);
+    const uintptr_t start = (uintptr_t)data, end = start + nbytes;
+    if (unit <= 0)
+        return;
+    const uintptr_t page = (uintptr_t)unit;
+    const uintptr_t first = (start + page - 1) / page * page, last = end / page * page;
+    lock(); /* held until it is done, so that the range cannot end meanwhile */
+    for (size_t i = 0; i < noted.count && first < last; i++)
+        if (noted.ranges[i].start <= start && end <= noted.ranges[i].end) {
+            (void)madvise((void *)first, last - first, MADV_DONTNEED);
+            break;
+        }
+    unlock();
+}
+
+/* ---- memory for the next call ---- */
+
+struct txe_block {
+    size_t nbytes;
+};
+
+/* The memory given out begins one cache line behind the block's head. */
+static void *
+memory_of(struct txe_block *block)
+{
+    return (char *)block + LINE_NBYTES;
+}
+
+void *
+txe_spare_take(struct txe_spare *spare, size_t nbytes)
+{
+    struct txe_block *block = atomic_exchange(&spare->block, NULL);
+    if (block != NULL && block->nbytes >= nbytes)
+        return memory_of(block);
+    free(block);
+    if (nbytes > SIZE_MAX - LINE_NBYTES)
+        return NULL;
+    block = txe_alloc_lines(nbytes + LINE_NBYTES);
+    if (block == NULL)
+        return NULL;
+    block->nbytes = nbytes;
+    return memory_of(block);
+}
+
+void
+txe_spare_give(struct txe_spare *spare, void *memory)
+{
+    if (memory != NULL)
+        free(atomic_exchange(&spare->block,
+                             (struct txe_block *)(void *)((char *)memory - LINE_NBYTES)));
+}
+
+void
+txe_spare_free(struct txe_spare *spare)
+{
+    free(atomic_exchange(&spare->block, NULL));
 }

@@ -9,4 +9,30 @@
  * memory.  Free with free(). */
 void *txe_alloc_lines(size_t nbytes);
 
+/* Says that the pages of these nbytes can be dropped at any time, as reading them again
+ * brings them back: those of a mapped file.  txe_pages_end: that the range which
+ * began at `data` ends.  Without memory for the list nothing is noted.  Thread-safe. */
+void txe_pages_note(const void *data, size_t nbytes);
+void txe_pages_end(const void *data);
+
+/* Takes the whole pages within these nbytes out of the process's memory, if they lie in
+ * one noted range; else does nothing.  Their content stays.  Thread-safe. */
+void txe_pages_drop(const void *data, size_t nbytes);
+
+/* A block of memory that one call leaves behind for the next, so that a steady state
+ * allocates nothing.  Zeroed: none yet.  Any number of threads may take and give at
+ * once. */
+struct txe_spare {
+    _Atomic(struct txe_block *) block;
+};
+
+/* Memory of nbytes, at a cache line, content undefined, from the spare block where that
+ * is large enough.  NULL when there is no memory.  Give it back, never free it
+ * yourself. */
+void *txe_spare_take(struct txe_spare *spare, size_t nbytes);
+void txe_spare_give(struct txe_spare *spare, void *memory);
+
+/* Frees the spare block. */
+void txe_spare_free(struct txe_spare *spare);
+
 #endif

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+
 static txe_status
 fail_errno(struct txe_error *err, const char *path, const char *doing, int number)
 {
@@ -63,6 +65,7 @@ txe_mapped_file_open(struct txe_mapped_file *out, const char *path,
             goto done;
         }
         file.data = data;
+        txe_pages_note(data, file.nbytes);
     }
     *out = file;
 
@@ -76,8 +79,10 @@ done:
 void
 txe_mapped_file_close(struct txe_mapped_file *file)
 {
-    if (file->data != NULL)
+    if (file->data != NULL) {
+        txe_pages_end(file->data);
         munmap((void *)(uintptr_t)file->data, file->nbytes);
+    }
     file->data = NULL;
     file->nbytes = 0;
 }

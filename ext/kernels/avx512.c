@@ -1,4 +1,4 @@
-/* The kernels for AVX-512 (F, BW, CD, DQ, VL): see ops_impl.h.
+/* The kernels for AVX-512 (F, BW, CD, DQ, VL): see table_impl.h.
  *
  * The instruction set is chosen for the region between the pragmas and not for the
  * file, so that no inline function of a header is compiled for it.  System headers come
@@ -7,6 +7,7 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
+#include <float.h>
 #include <immintrin.h>
 #include <math.h>
 #include <string.h>
@@ -15,10 +16,7 @@
 #include "kernels/coefficients.h"
 
 #if defined(__clang__)
-#pragma clang attribute push(                                                  \
-    __attribute__((                                                            \
-        target("avx2,fma,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl"))), \
-    apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl"))), apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")
@@ -26,8 +24,10 @@
 
 #include "kernels/vec_avx512.h"
 
+#include "kernels/dot_avx512.h"
+
 #define TABLE_NAME "avx512"
-#include "kernels/ops_impl.h"
+#include "kernels/table_impl.h"
 
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -35,18 +35,20 @@
 #pragma GCC pop_options
 #endif
 
-const struct txe_kernels *
-txe_kernels_avx512(void)
+bool
+txe_kernels_avx512(struct txe_kernels *kernels)
 {
-    return &table;
+    *kernels = table;
+    return true;
 }
 
 #else
 
-const struct txe_kernels *
-txe_kernels_avx512(void)
+bool
+txe_kernels_avx512(struct txe_kernels *kernels)
 {
-    return NULL;
+    (void)kernels;
+    return false;
 }
 
 #endif

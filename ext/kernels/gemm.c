@@ -1,98 +1,203 @@
-/* Matrix products through OpenBLAS: see gemm.h.
- *
- * OpenBLAS computes on one thread; the split over threads is ours.  Its interface
- * counts in int, so a product that exceeds that is cut into blocks. */
+/* Matrix products: see gemm.h. */
+#define _POSIX_C_SOURCE 200809L
 #include "kernels/gemm.h"
 
-#include <limits.h>
-#include <string.h>
-
-#include <cblas.h>
+#include <time.h>
 
 #include "base/common.h"
 #include "base/threads.h"
+#include "kernels/blas.h"
 
-/* The package builds OpenBLAS with this prefix on every symbol. */
-void scipy_openblas_set_num_threads(int n);
-
+#define MAX_TILE ((size_t)8 * 48) /* elements of the largest tile of any table */
+/* Rows that a task takes: with fewer, weights are read more often than need be; with
+ * more, the rows themselves leave the cache. */
+#define BLOCK_ROWS 128
+/* Tasks for each thread, so that one that is held up leaves the others work. */
+#define TASKS_PER_THREAD 4
 /* At least this many multiplications make a share worth waking a thread for. */
-#define MIN_SHARE_WORK ((size_t)1 << 18)
-#define MIN_SHARE_ROWS 64
-#define ROW_UNIT 16
-#define COLUMN_UNIT 64
+#define MIN_TASK_WORK ((size_t)1 << 18)
 
-/* The largest block that one call computes in each direction. */
-#define BLOCK ((size_t)INT_MAX & ~(size_t)1023)
+struct job {
+    const struct txe_product *product;
+    const struct txe_packed *w;
+    const struct txe_kernels *kernels;
+    size_t begin, end;        /* panels */
+    size_t panels_per_task;
+    size_t ngroups;           /* of panels */
+    size_t rows_per_task;
+};
 
-void
-txe_gemm_init(void)
+/* The results of one tile, from `out` to where they belong. */
+static void
+finish_tile(const struct job *job, const struct txe_tile *tile, size_t row,
+            size_t column)
 {
-    scipy_openblas_set_num_threads(1);
+    const struct txe_product *p = job->product;
+    const size_t columns =
+        (tile->vectors - 1) * job->kernels->lanes + tile->last;
+    if (p->act != TXE_ACT_LINEAR)
+        job->kernels->bias_act(tile->out, NULL, tile->rows, columns, tile->ldo, p->act,
+                               p->act_params);
+    for (size_t r = 0; p->y16 != NULL && r < tile->rows; r++)
+        job->kernels->to_bf16(p->y16 + (row + r) * p->ldy16 + column,
+                              tile->out + r * tile->ldo, columns);
+}
+
+/* Rows [row, end) of one panel of columns. */
+static void
+run_panel(const struct job *job, size_t panel_index, size_t row, size_t end)
+{
+    const struct txe_product *p = job->product;
+    const struct txe_packed *w = job->w;
+    const size_t lanes = job->kernels->lanes;
+    const struct txe_tiles *tiles = &job->kernels->tiles[w->precision];
+    const struct txe_panel panel = txe_panel_at(job->kernels, w->nvectors, panel_index);
+    const size_t column = panel.first * lanes;
+    float memory[MAX_TILE];
+    struct txe_tile tile = {
+        .panel = w->panels + column * w->steps,
+        .ldx = p->x.stride,
+        .steps = w->steps,
+        .bias = w->bias + column,
+        .column_scale = w->scale + column,
+        .column_sum = w->sum + column,
+        .add = p->add,
+        .vectors = panel.count,
+        .last = TXE_MIN(lanes, w->N - column - (panel.count - 1) * lanes),
+    };
+    for (; row < end; row += tiles->rows) {
+        tile.rows = TXE_MIN(tiles->rows, end - row);
+        tile.x = (const char *)p->x.data + row * p->x.stride;
+        if (w->precision == TXE_INT8) {
+            tile.scale = p->x.scale + row;
+            tile.low = p->x.low + row;
+        }
+        tile.out = p->y16 != NULL ? memory : p->y + row * p->ldy + column;
+        tile.ldo = p->y16 != NULL ? panel.count * lanes : p->ldy;
+        tiles->run(&tile);
+        finish_tile(job, &tile, row, column);
+    }
+}
+
+static void
+run_task(void *context, size_t index, size_t worker)
+{
+    const struct job *job = context;
+    (void)worker;
+    const size_t row = index / job->ngroups * job->rows_per_task;
+    const size_t first =
+        job->begin + index % job->ngroups * job->panels_per_task;
+    const size_t last = TXE_MIN(first + job->panels_per_task, job->end);
+    const size_t end = TXE_MIN(row + job->rows_per_task, job->product->rows);
+    for (size_t panel = first; panel < last; panel++)
+        run_panel(job, panel, row, end);
+}
+
+/* Threads worth having for this many multiplications. */
+static size_t
+useful_threads(size_t rows, size_t columns, size_t steps)
+{
+    const size_t nthreads = txe_threads_get();
+    size_t work;
+    if (txe_mul_size(rows, columns, &work) && txe_mul_size(work, steps, &work))
+        return TXE_MIN(nthreads, work / MIN_TASK_WORK + 1);
+    return nthreads;
 }
 
 void
-txe_gemm1(float *C, size_t ldc, const float *A, size_t lda, const float *B, size_t ldb,
-          int tb, size_t M, size_t N, size_t K)
+txe_multiply(const struct txe_product *product, const struct txe_packed *weights,
+             const struct txe_kernels *kernels)
 {
-    if (K == 0) /* OpenBLAS refuses row strides of 0 */
-        for (size_t m = 0; m < M && N != 0; m++)
-            memset(C + m * ldc, 0, N * sizeof *C);
-    for (size_t m = 0; m < M; m += BLOCK)
-        for (size_t n = 0; n < N; n += BLOCK)
-            for (size_t k = 0; k < K; k += BLOCK)
-                scipy_cblas_sgemm(
-                    CblasRowMajor, CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
-                    (int)TXE_MIN(BLOCK, M - m), (int)TXE_MIN(BLOCK, N - n),
-                    (int)TXE_MIN(BLOCK, K - k), 1.0f, A + m * lda + k, (int)lda,
-                    tb ? B + n * ldb + k : B + k * ldb + n, (int)ldb,
-                    k == 0 ? 0.0f : 1.0f, C + m * ldc + n, (int)ldc);
+    const size_t npanels = txe_panel_count(kernels, weights->nvectors);
+    struct job job = {.product = product, .w = weights, .kernels = kernels,
+                      .end = npanels, .rows_per_task = BLOCK_ROWS};
+    if (product->last != 0) {
+        struct txe_panel panel;
+        while (panel = txe_panel_at(kernels, weights->nvectors, job.begin),
+               (panel.first + panel.count) * kernels->lanes <= product->first)
+            job.begin++;
+        while (panel = txe_panel_at(kernels, weights->nvectors, job.end - 1),
+               panel.first * kernels->lanes >= product->last)
+            job.end--;
+    }
+    if (product->rows == 0 || job.begin >= job.end)
+        return;
+    const size_t nthreads =
+        useful_threads(product->rows, weights->N, weights->steps);
+    if (product->rows < 2 * BLOCK_ROWS)
+        job.rows_per_task = product->rows;
+    const size_t nblocks =
+        (product->rows + job.rows_per_task - 1) / job.rows_per_task;
+    const size_t wanted = nthreads == 1 ? 1 : nthreads * TASKS_PER_THREAD;
+    const size_t ngroups =
+        TXE_MIN((wanted + nblocks - 1) / nblocks, job.end - job.begin);
+    job.panels_per_task = (job.end - job.begin + ngroups - 1) / ngroups;
+    job.ngroups = (job.end - job.begin + job.panels_per_task - 1) / job.panels_per_task;
+    txe_parallel_for(nblocks * job.ngroups, nthreads, run_task, &job);
 }
 
-struct linear {
-    float *y;
-    const float *x, *W;
-    size_t ldy, ldx, T, N, K;
-    size_t row_step, column_step; /* one of them covers everything */
+/* ---- weights where they lie ---- */
+
+struct plain {
+    const struct txe_product *product;
+    const struct txe_matrix *w;
+    const struct txe_kernels *kernels;
 };
 
 static void
-linear_share(void *context, size_t index, size_t worker)
+finish_row(void *context, size_t row, size_t worker)
 {
-    const struct linear *p = context;
+    const struct plain *job = context;
+    const struct txe_product *p = job->product;
+    const size_t width = job->w->N / job->w->nparts;
     (void)worker;
-    size_t row_shares = (p->T + p->row_step - 1) / p->row_step;
-    size_t t = index % row_shares * p->row_step;
-    size_t n = index / row_shares * p->column_step;
-    txe_gemm1(p->y + t * p->ldy + n, p->ldy, p->x + t * p->ldx, p->ldx, p->W + n * p->K,
-              p->K, 1, TXE_MIN(p->row_step, p->T - t),
-              TXE_MIN(p->column_step, p->N - n), p->K);
-}
-
-static size_t
-share(size_t total, size_t shares, size_t unit)
-{
-    size_t step = (total + shares - 1) / shares;
-    return (step + unit - 1) / unit * unit;
+    for (size_t i = 0; i < job->w->nparts; i++)
+        if (p->last == 0 || (i * width >= p->first && i * width < p->last))
+            job->kernels->bias_act(p->y + row * p->ldy + i * width, job->w->bias[i], 1,
+                                   width, width, p->act, p->act_params);
 }
 
 void
-txe_linear(float *y, size_t ldy, const float *x, size_t ldx, const float *W, size_t T,
-           size_t N, size_t K)
+txe_multiply_plain(const struct txe_product *product, const struct txe_matrix *weights,
+                   const struct txe_kernels *kernels)
 {
-    if (T == 0 || N == 0)
-        return;
-    struct linear p = {y, x, W, ldy, ldx, T, N, K, T, N};
-    size_t nthreads = txe_threads_get();
-    size_t work;
-    if (txe_mul_size(T, N, &work) && txe_mul_size(work, K, &work))
-        nthreads = TXE_MIN(nthreads, work / MIN_SHARE_WORK + 1);
-    if (nthreads > 1) {
-        if (T >= MIN_SHARE_ROWS * nthreads)
-            p.row_step = share(T, nthreads, ROW_UNIT);
-        else
-            p.column_step = share(N, nthreads, COLUMN_UNIT);
+    struct plain job = {product, weights, kernels};
+    const size_t width = weights->N / weights->nparts;
+    for (size_t i = 0; i < weights->nparts; i++)
+        if (product->last == 0 ||
+            (i * width >= product->first && i * width < product->last))
+            txe_blas_linear(product->y + i * width, product->ldy, product->x.data,
+                            product->x.stride / sizeof(float), weights->weight[i],
+                            product->rows, width, weights->K, product->add);
+    txe_parallel_for(product->rows, useful_threads(product->rows, weights->N, 64),
+                     finish_row, &job);
+}
+
+/* ---- the peak ---- */
+
+static double
+now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+double
+txe_measure_peak(const struct txe_tiles *tiles, double seconds)
+{
+    const size_t steps = 100000;
+    const float operand[TXE_PEAK_OPERANDS] = {0};
+    volatile float sink;
+    double best = 0;
+    for (double start = now(), end = start; end - start < seconds;) {
+        const double before = now();
+        sink = tiles->peak(steps, operand);
+        end = now();
+        const double speed =
+            2.0 * (double)(steps * tiles->peak_products) / (end - before);
+        best = TXE_MAX(best, speed);
     }
-    size_t shares =
-        ((T + p.row_step - 1) / p.row_step) * ((N + p.column_step - 1) / p.column_step);
-    txe_parallel_for(shares, nthreads, linear_share, &p);
+    (void)sink;
+    return best;
 }

@@ -1,25 +1,47 @@
-/* Matrix products.  gemm.c is the only file that calls BLAS.  Row strides are at least
- * the length of a row and at most INT_MAX; the other sizes are any, 0 included (K = 0
- * gives zeros). */
+/* Products of rows with a layer's weights, and what comes right after them. */
 #ifndef TXE_KERNELS_GEMM_H
 #define TXE_KERNELS_GEMM_H
 
-#include <stddef.h>
+#include "kernels/matrix.h"
 
-/* y = x W^T.  x [T, K] with row stride ldx, W [N, K] row-major (a Linear layer's weight
- * as stored), y [T, N] with row stride ldy; f32.  y must not overlap an input.  Work is
- * split over the thread pool; call it outside txe_parallel_for only.  Cannot fail. */
-void txe_linear(float *y, size_t ldy, const float *x, size_t ldx, const float *W,
-                size_t T, size_t N, size_t K);
+/* Rows in the precision of a product, `stride` bytes apart, K padded with zeros to whole
+ * steps (txe_steps); in int8 as kernels.quantize makes them, one scale and low a row. */
+struct txe_rows {
+    const void *data;
+    size_t stride;
+    const float *scale, *low;
+};
 
-/* The product on the calling thread alone: C = A B^T (tb = 1, B [N, K]) or A B (tb = 0,
- * B [K, N]), A [M, K], C [M, N], row strides lda, ldb, ldc.  For use inside loop
- * bodies.  C must not overlap an input.  Cannot fail. */
-void txe_gemm1(float *C, size_t ldc, const float *A, size_t lda, const float *B,
-               size_t ldb, int tb, size_t M, size_t N, size_t K);
+/* y = act(x W^T + b), or y += x W^T + b, for `rows` rows x. */
+struct txe_product {
+    struct txe_rows x;
+    size_t rows;
+    size_t first, last; /* columns [first, last) of y; others may be written as well, up
+                           to the panels' ends.  0, 0: all */
+    float *y;           /* [rows], ldy apart: the result in f32 */
+    size_t ldy;
+    uint16_t *y16; /* or, if not NULL, in bfloat16, ldy16 apart; then y is not used */
+    size_t ldy16;
+    bool add;           /* to what y holds; then act must be LINEAR, y16 NULL */
+    txe_activation act;
+    const float *act_params;
+};
 
-/* Keeps OpenBLAS from starting threads of its own inside our loops.  Call once, before
- * the first product. */
-void txe_gemm_init(void);
+/* Runs it with packed weights: the tiles of their precision, work split over the thread
+ * pool, by rows where there are many and by columns else.  Every element is the same
+ * bits whatever the other rows are and however the work is split.  y must not overlap x.
+ * Call it outside txe_parallel_for only.  Cannot fail. */
+void txe_multiply(const struct txe_product *product, const struct txe_packed *weights,
+                  const struct txe_kernels *kernels);
+
+/* The same with weights where they lie, in f32, through OpenBLAS: `first` and `last`
+ * must fall between the parts of the matrix, and y16 must be NULL. */
+void txe_multiply_plain(const struct txe_product *product,
+                        const struct txe_matrix *weights,
+                        const struct txe_kernels *kernels);
+
+/* Operations a second, multiplications and additions, that this thread reaches with
+ * products in registers alone, the best of several runs in the given time. */
+double txe_measure_peak(const struct txe_tiles *tiles, double seconds);
 
 #endif

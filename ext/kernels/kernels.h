@@ -12,6 +12,7 @@
 #ifndef TXE_KERNELS_KERNELS_H
 #define TXE_KERNELS_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,8 +45,49 @@ typedef enum {
 
 #define TXE_MAX_ACT_PARAMS 4
 
+/* What matrix products compute in; the sums are f32, of int8 exact integers. */
+typedef enum { TXE_FLOAT32, TXE_BFLOAT16, TXE_INT8, TXE_NPRECISIONS } txe_precision;
+
+/* One tile of y = x w^T + bias, or of what is added to y: at most txe_tiles.rows by panel_vectors *
+ * lanes.  K goes in steps of 32 bits: one f32, two bfloat16 or four bytes.
+ *
+ * x [rows], ldx bytes apart, K padded to whole steps (zeros in bfloat16); in int8
+ * without sign, standing for low[r] + scale[r] x.  panel [steps, columns] of 32 bits:
+ * the weights, columns beyond the last zero; in int8 standing for column_scale[c] w,
+ * column_sum[c] their sum over K.  The f32 vectors bias (or NULL), column_scale and
+ * column_sum are read to the end of the last vector; out [rows], ldo apart, is touched
+ * only where there are columns.  No overlap. */
+struct txe_tile {
+    const void *x, *panel;
+    size_t ldx, steps;
+    const float *scale, *low;
+    const float *bias, *column_scale, *column_sum;
+    float *out;
+    size_t ldo;
+    bool add;       /* to what `out` holds */
+    size_t rows;    /* at least 1; more than txe_tiles.rows are left out */
+    size_t vectors; /* of the columns, 1 to panel_vectors */
+    size_t last;    /* columns in the last vector, 1 to lanes */
+};
+
+/* The tiles of one precision.  The error of a result is that of a chain of K additions
+ * in f32 (in int8: of none); a result is the same bits whatever the other rows and
+ * columns of its tile. */
+#define TXE_PEAK_OPERANDS (8 * 48)
+struct txe_tiles {
+    void (*run)(const struct txe_tile *tile);
+    size_t rows;
+    /* The speed that registers allow: `steps` rounds of peak_products multiplications
+     * and additions, on numbers [TXE_PEAK_OPERANDS]. */
+    float (*peak)(size_t steps, const float *operand);
+    size_t peak_products;
+};
+
 struct txe_kernels {
-    const char *name; /* "scalar", "avx2" or "avx512" */
+    const char *name;     /* of txe_isa_names */
+    size_t lanes;         /* elements of a vector */
+    size_t panel_vectors; /* of the columns that a tile takes at once */
+    struct txe_tiles tiles[TXE_NPRECISIONS];
 
     /* y = LN(x + bias + residual), row by row over the last axis:
      *   LN(v) = (v - mean v) / sqrt(var v + eps) * gamma + beta,  var the mean square
@@ -79,18 +121,44 @@ struct txe_kernels {
     void (*from_f16)(float *y, const uint16_t *x, size_t n);
     void (*from_bf16)(float *y, const uint16_t *x, size_t n);
 
+    /* y[i] = x[i] rounded to bfloat16, halves to even; NaN stays NaN. */
+    void (*to_bf16)(uint16_t *y, const float *x, size_t n);
+
+    /* x[i] = *low + *scale y[i] with y from 0 to 255: *low the least x, *scale the range
+     * / 255, each y rounded to nearest.  Where an x is not finite (or the range is not)
+     * *scale is NaN and y zeros.  n at least 1. */
+    void (*quantize)(uint8_t *y, float *scale, float *low, const float *x, size_t n);
+
+    /* x[i] = *scale y[i] with y from -127 to 127: *scale the largest |x| / 127; *sum is
+     * *scale times the sum of y.  Not finite: as above. */
+    void (*quantize_weights)(int8_t *y, float *scale, float *sum, const float *x,
+                             size_t n);
+
+    /* y [columns, ldy] = the transpose of x [rows, ldx]; elements of 32 bits, strides in
+     * elements.  No overlap. */
+    void (*transpose)(uint32_t *y, size_t ldy, const uint32_t *x, size_t ldx,
+                      size_t rows, size_t columns);
+
     /* y = a + b + c, [n] each; c may be NULL.  Summed as (a + b) + c. */
     void (*add)(float *y, const float *a, const float *b, const float *c, size_t n);
 };
 
-/* Tables that were compiled in; NULL where the compiler's target lacks the set. */
-const struct txe_kernels *txe_kernels_scalar(void);
-const struct txe_kernels *txe_kernels_avx2(void);
-const struct txe_kernels *txe_kernels_avx512(void);
+/* Fill a table; false where the compiler's target lacks the set.  The last three change
+ * what their instructions do better in the table of avx2 and of avx512. */
+bool txe_kernels_scalar(struct txe_kernels *table);
+bool txe_kernels_avx2(struct txe_kernels *table);
+bool txe_kernels_avx512(struct txe_kernels *table);
+bool txe_kernels_avx2_vnni(struct txe_kernels *table);
+bool txe_kernels_avx512_vnni(struct txe_kernels *table);
+bool txe_kernels_avx512_bf16(struct txe_kernels *table);
 
-/* *out = the table for `name`, or for the best set of this machine when name is NULL or
+/* Every set there is a table for, the widest last. */
+#define TXE_NISAS 6
+extern const char *const txe_isa_names[TXE_NISAS];
+
+/* Fills the table for `name`, or for the best set of this machine when name is NULL or
  * "".  TXE_EVALUE when the name is unknown or the machine cannot run it. */
-txe_status txe_kernels_choose(const struct txe_kernels **out, const char *name,
+txe_status txe_kernels_choose(struct txe_kernels *out, const char *name,
                               struct txe_error *err);
 
 /* Index of the activation that configuration files call `name`; false when unknown. */

@@ -511,31 +511,3 @@ add(float *y, const float *a, const float *b, const float *c, size_t n)
         v_store_n(y + i, some, v);
     }
 }
-
-/* ---- conversions ---- */
-
-#define DEFINE_CONVERSION(name, v_load_16)                  \
-    static void name(float *y, const uint16_t *x, size_t n) \
-    {                                                       \
-        size_t i = 0;                                       \
-        for (; i + VW <= n; i += VW)                        \
-            v_store(y + i, v_load_16(x + i));               \
-        if (i < n) {                                        \
-            uint16_t last[VW] = {0};                        \
-            memcpy(last, x + i, (n - i) * sizeof last[0]);  \
-            v_store_n(y + i, n - i, v_load_16(last));       \
-        }                                                   \
-    }
-
-DEFINE_CONVERSION(from_f16, v_load_f16)
-DEFINE_CONVERSION(from_bf16, v_load_bf16)
-
-static const struct txe_kernels table = {
-    .name = TABLE_NAME,
-    .layernorm = layernorm,
-    .bias_act = bias_act,
-    .softmax = softmax,
-    .from_f16 = from_f16,
-    .from_bf16 = from_bf16,
-    .add = add,
-};

@@ -1,15 +1,22 @@
-/* The kernels in plain C, for every machine: see ops_impl.h. */
-#include "base/common.h"
+/* The kernels in plain C, for every machine: see table_impl.h. */
 #include "kernels/kernels.h"
 
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/common.h"
 #include "kernels/coefficients.h"
 #include "kernels/vec_scalar.h"
 
-#define TABLE_NAME "scalar"
-#include "kernels/ops_impl.h"
+#include "kernels/dot_scalar.h"
 
-const struct txe_kernels *
-txe_kernels_scalar(void)
+#define TABLE_NAME "scalar"
+#include "kernels/table_impl.h"
+
+bool
+txe_kernels_scalar(struct txe_kernels *kernels)
 {
-    return &table;
+    *kernels = table;
+    return true;
 }

@@ -189,4 +189,61 @@ v_load_bf16(const uint16_t *p)
     return _mm256_or_ps(v, _mm256_and_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q), quiet));
 }
 
+/* The low halves of eight integers. */
+static inline __m128i
+low_halves(__m256i v)
+{
+    const __m256i halves =
+        _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1, 0, 1,
+                         4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1);
+    v = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(v, halves), 0x08);
+    return _mm256_castsi256_si128(v);
+}
+
+static inline void
+v_store_bf16(uint16_t *p, vf v)
+{
+    __m256i bits = _mm256_castps_si256(v);
+    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    __m256i rounded =
+        _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
+    vf quiet =
+        _mm256_castsi256_ps(_mm256_or_si256(bits, _mm256_set1_epi32(0x00400000)));
+    vf nan = _mm256_cmp_ps(v, v, _CMP_UNORD_Q);
+    rounded = _mm256_castps_si256(
+        _mm256_blendv_ps(_mm256_castsi256_ps(rounded), quiet, nan));
+    _mm_storeu_si128((__m128i *)(void *)p, low_halves(_mm256_srli_epi32(rounded, 16)));
+}
+
+static inline void
+v_store_bytes(uint8_t *p, vf v)
+{
+    __m128i bytes = low_halves(_mm256_cvtps_epi32(v));
+    bytes = _mm_and_si128(bytes, _mm_set1_epi16(0xFF));
+    _mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi16(bytes, bytes));
+}
+
+static inline void
+v_transpose(uint32_t *y, size_t ldy, const uint32_t *x, size_t ldx)
+{
+    __m256 row[8], pair[8], quad[8];
+    for (size_t i = 0; i < 8; i++)
+        row[i] = _mm256_loadu_ps((const float *)(const void *)(x + i * ldx));
+    for (size_t i = 0; i < 8; i += 2) {
+        pair[i] = _mm256_unpacklo_ps(row[i], row[i + 1]);
+        pair[i + 1] = _mm256_unpackhi_ps(row[i], row[i + 1]);
+    }
+    for (size_t i = 0; i < 8; i += 4)
+        for (size_t j = 0; j < 2; j++) {
+            quad[i + 2 * j] = _mm256_shuffle_ps(pair[i + j], pair[i + j + 2], 0x44);
+            quad[i + 2 * j + 1] = _mm256_shuffle_ps(pair[i + j], pair[i + j + 2], 0xEE);
+        }
+    for (size_t i = 0; i < 4; i++) {
+        __m256 low = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x20);
+        __m256 high = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x31);
+        _mm256_storeu_ps((float *)(void *)(y + i * ldy), low);
+        _mm256_storeu_ps((float *)(void *)(y + (i + 4) * ldy), high);
+    }
+}
+
 #endif

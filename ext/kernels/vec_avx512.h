@@ -179,4 +179,55 @@ v_load_bf16(const uint16_t *p)
         _mm512_mask_or_epi32(bits, nan, bits, _mm512_set1_epi32(0x00400000)));
 }
 
+/* VW bfloat16 of v, halves to even; NaN stays NaN. */
+static inline void
+v_store_bf16(uint16_t *p, vf v)
+{
+    __m512i bits = _mm512_castps_si512(v);
+    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded =
+        _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
+    vm nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+    rounded =
+        _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x00400000));
+    _mm256_storeu_si256((__m256i *)(void *)p,
+                        _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
+}
+
+/* VW whole numbers from -128 to 255 as the low bytes of integers. */
+static inline void
+v_store_bytes(uint8_t *p, vf v)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
+}
+
+/* Pairs of rows, then fours within each 128 bits, then the 128 bits themselves. */
+static inline void
+v_transpose(uint32_t *y, size_t ldy, const uint32_t *x, size_t ldx)
+{
+    __m512i row[16], pair[16], quad[16];
+    for (size_t i = 0; i < 16; i++)
+        row[i] = _mm512_loadu_si512(x + i * ldx);
+    for (size_t i = 0; i < 16; i += 2) {
+        pair[i] = _mm512_unpacklo_epi32(row[i], row[i + 1]);
+        pair[i + 1] = _mm512_unpackhi_epi32(row[i], row[i + 1]);
+    }
+    for (size_t i = 0; i < 16; i += 4)
+        for (size_t j = 0; j < 2; j++) {
+            quad[i + 2 * j] = _mm512_unpacklo_epi64(pair[i + j], pair[i + j + 2]);
+            quad[i + 2 * j + 1] = _mm512_unpackhi_epi64(pair[i + j], pair[i + j + 2]);
+        }
+    for (size_t i = 0; i < 4; i++) {
+        /* Columns i, i + 4, i + 8 and i + 12 of rows 0-3, 4-7, 8-11, 12-15. */
+        __m512i a = _mm512_shuffle_i32x4(quad[i], quad[i + 4], 0x88);
+        __m512i b = _mm512_shuffle_i32x4(quad[i], quad[i + 4], 0xDD);
+        __m512i c = _mm512_shuffle_i32x4(quad[i + 8], quad[i + 12], 0x88);
+        __m512i d = _mm512_shuffle_i32x4(quad[i + 8], quad[i + 12], 0xDD);
+        _mm512_storeu_si512(y + i * ldy, _mm512_shuffle_i32x4(a, c, 0x88));
+        _mm512_storeu_si512(y + (i + 8) * ldy, _mm512_shuffle_i32x4(a, c, 0xDD));
+        _mm512_storeu_si512(y + (i + 4) * ldy, _mm512_shuffle_i32x4(b, d, 0x88));
+        _mm512_storeu_si512(y + (i + 12) * ldy, _mm512_shuffle_i32x4(b, d, 0xDD));
+    }
+}
+
 #endif

@@ -199,4 +199,30 @@ v_load_bf16(const uint16_t *p)
     return float_of(bits | ((bits & 0x7FFFFFFFu) > 0x7F800000u ? 0x00400000u : 0u));
 }
 
+/* VW bfloat16 of v, halves to even; NaN stays NaN. */
+static inline void
+v_store_bf16(uint16_t *p, vf v)
+{
+    uint32_t bits = bits_of(v);
+    uint32_t rounded = bits + 0x7FFFu + (bits >> 16 & 1);
+    bool nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
+    *p = (uint16_t)((nan ? bits | 0x00400000u : rounded) >> 16);
+}
+
+/* VW whole numbers from -128 to 255 as the low bytes of integers. */
+static inline void
+v_store_bytes(uint8_t *p, vf v)
+{
+    *p = (uint8_t)(int32_t)v;
+}
+
+/* y [VW, ldy] = the transpose of x [VW, ldx]. */
+static inline void
+v_transpose(uint32_t *y, size_t ldy, const uint32_t *x, size_t ldx)
+{
+    (void)ldy;
+    (void)ldx;
+    *y = *x;
+}
+
 #endif

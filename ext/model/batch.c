@@ -127,44 +127,37 @@ plan_sequence(struct txe_plan *plan, const struct txe_inputs *in, size_t b,
     plan->max_keys = TXE_MAX(plan->max_keys, nkeys);
 }
 
+bool
+txe_plan_nbytes(size_t *nbytes, size_t B, size_t S)
+{
+    size_t tokens, sequences, positions;
+    return txe_mul_size(B, S, &tokens) &&
+           txe_mul_size(tokens, 2 * sizeof(size_t) + sizeof(int64_t), &tokens) &&
+           txe_mul_size(B, sizeof(struct txe_sequence), &sequences) &&
+           txe_mul_size(S, sizeof(int64_t), &positions) &&
+           txe_add_size(tokens, sequences, &tokens) &&
+           txe_add_size(tokens, positions, nbytes);
+}
+
 txe_status
-txe_plan_make(struct txe_plan *plan, const struct txe_inputs *in,
+txe_plan_make(struct txe_plan *plan, void *memory, const struct txe_inputs *in,
               const struct txe_config *config, const bool *needed, bool narrow,
               struct txe_error *err)
 {
     memset(plan, 0, sizeof *plan);
-    if (check_inputs(in, config, err) != TXE_OK)
-        return err->status;
+    TXE_TRY(check_inputs(in, config, err));
     plan->B = in->B;
     plan->S = in->S;
-    int64_t *positions = txe_alloc(in->S, sizeof *positions);
-    plan->sequences = txe_alloc(in->B, sizeof *plan->sequences);
-    plan->rows = txe_alloc(in->B * in->S, sizeof *plan->rows);
-    plan->positions = txe_alloc(in->B * in->S, sizeof *plan->positions);
-    plan->results = txe_alloc(in->B * in->S, sizeof *plan->results);
-    txe_status status = TXE_OK;
-    if (positions == NULL || plan->sequences == NULL || plan->rows == NULL ||
-        plan->positions == NULL || plan->results == NULL)
-        status = txe_fail_nomem(err, in->B * in->S * sizeof *plan->rows);
-    for (size_t b = 0; status == TXE_OK && b < in->B; b++) {
-        status = count_positions(positions, in, config, b, err);
-        if (status == TXE_OK)
-            plan_sequence(plan, in, b, needed, narrow, positions);
+    plan->sequences = memory;
+    plan->rows = (size_t *)(plan->sequences + in->B);
+    plan->results = plan->rows + in->B * in->S;
+    plan->positions = (int64_t *)(plan->results + in->B * in->S);
+    int64_t *positions = plan->positions + in->B * in->S;
+    for (size_t b = 0; b < in->B; b++) {
+        TXE_TRY(count_positions(positions, in, config, b, err));
+        plan_sequence(plan, in, b, needed, narrow, positions);
     }
-    free(positions);
-    if (status != TXE_OK)
-        txe_plan_free(plan);
-    return status;
-}
-
-void
-txe_plan_free(struct txe_plan *plan)
-{
-    free(plan->sequences);
-    free(plan->rows);
-    free(plan->positions);
-    free(plan->results);
-    memset(plan, 0, sizeof *plan);
+    return TXE_OK;
 }
 
 size_t

@@ -48,12 +48,15 @@ struct txe_plan {
  * is read even where they are padding.  The results are those alone if `narrow`, else
  * all rows.  A sequence whose mask is all false is computed whole, each row attending
  * to all alike, as the reference's finite mask value makes it. TXE_EINDEX (which input,
- * where, the limit), TXE_EVALUE (sequence too long or empty), TXE_ENOMEM.  Free with
- * txe_plan_free. */
-txe_status txe_plan_make(struct txe_plan *plan, const struct txe_inputs *inputs,
+ * where, the limit), TXE_EVALUE (sequence too long or empty). */
+txe_status txe_plan_make(struct txe_plan *plan, void *memory,
+                         const struct txe_inputs *inputs,
                          const struct txe_config *config, const bool *needed,
                          bool narrow, struct txe_error *err);
-void txe_plan_free(struct txe_plan *plan);
+
+/* Bytes of memory, at a cache line, that a plan for B sequences of length S needs as
+ * long as it is used; false when they exceed size_t. */
+bool txe_plan_nbytes(size_t *nbytes, size_t B, size_t S);
 
 /* Indices of the results at the positions where `chosen` [B, S] is true, in the order
  * of the positions, into found[]; returns how many.  A position that has no result is

@@ -32,7 +32,7 @@ set_num_threads(PyObject *Py_UNUSED(module), PyObject *arg)
 static PyObject *
 get_isa(PyObject *module, PyObject *Py_UNUSED(unused))
 {
-    return PyUnicode_FromString(txe_module_state(module)->kernels->name);
+    return PyUnicode_FromString(txe_module_state(module)->kernels.name);
 }
 
 #if defined(__clang__)
@@ -58,7 +58,8 @@ static PyMethodDef module_methods[] = {
          "use (1 to 256).\n\nRaises ValueError outside that range.")},
     {"get_isa", get_isa, METH_NOARGS,
      PyDoc_STR("get_isa()\n--\n\nInstruction set whose kernels are in use: 'scalar', "
-               "'avx2' or 'avx512'.\n\nChosen at import; PYTXENC_ISA forces one.")},
+               "'avx2', 'avx2_vnni', 'avx512',\n'avx512_vnni' or 'avx512_bf16'.\n\n"
+               "Chosen at import; PYTXENC_ISA forces one.")},
     {"get_build_info", get_build_info, METH_NOARGS,
      PyDoc_STR(
          "get_build_info()\n--\n\nThe compiler and the library of Unicode algorithms "

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/common.h"
+#include "kernels/blas.h"
 #include "kernels/gemm.h"
 #include "model/encoder.h"
 #include "python/convert.h"
@@ -106,14 +107,39 @@ take_weight(struct txe_array *array, const struct txe_param *param, PyObject *we
     return 0;
 }
 
+static const char *const precision_names[TXE_NPRECISIONS] = {
+    [TXE_FLOAT32] = "float32", [TXE_BFLOAT16] = "bfloat16", [TXE_INT8] = "int8"};
+
+static int
+find_precision(txe_precision *out, const char *name)
+{
+    for (int i = 0; i < TXE_NPRECISIONS; i++)
+        if (strcmp(name, precision_names[i]) == 0) {
+            *out = (txe_precision)i;
+            return 0;
+        }
+    PyErr_Format(PyExc_ValueError,
+                 "dtype is '%s'; it must be 'float32', 'bfloat16' or 'int8'", name);
+    return -1;
+}
+
 static PyObject *
 encoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"config", "weights", NULL};
+    static char *keywords[] = {"config", "weights", "dtype", "packed", NULL};
     PyObject *mapping, *weights;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:Encoder", keywords, &mapping,
-                                     &weights))
+    const char *dtype = "float32";
+    int packed = 1;
+    txe_precision precision;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|sp:Encoder", keywords, &mapping,
+                                     &weights, &dtype, &packed) ||
+        find_precision(&precision, dtype) < 0)
         return NULL;
+    if (!packed && precision != TXE_FLOAT32)
+        return PyErr_Format(PyExc_ValueError,
+                            "weights in %s are always packed: packed=False is for "
+                            "float32 alone",
+                            dtype);
     EncoderObject *self = (EncoderObject *)type->tp_alloc(type, 0);
     if (self == NULL)
         return NULL;
@@ -121,7 +147,12 @@ encoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     struct txe_param *params = NULL;
     size_t nparams = 0;
     struct txe_encoder *encoder = &self->encoder;
-    encoder->kernels = txe_type_state(type)->kernels;
+    const struct txe_kernels *kernels = &txe_type_state(type)->kernels;
+    encoder->kernels = kernels;
+    encoder->precision = precision;
+    /* Plain C multiplies more slowly than OpenBLAS, which knows most machines. */
+    encoder->plain =
+        precision == TXE_FLOAT32 && (!packed || strcmp(kernels->name, "scalar") == 0);
     if (txe_model_config_read(&encoder->config, mapping) < 0)
         goto fail;
     if (txe_weights_init(&encoder->weights, &encoder->config, &err) != TXE_OK ||
@@ -141,6 +172,11 @@ encoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
             txe_array_release(&self->arrays[self->narrays]);
             goto fail;
         }
+    if (txe_matrices_init(&encoder->matrices, &encoder->weights, &encoder->config,
+                          precision, &err) != TXE_OK) {
+        txe_raise(&err);
+        goto fail;
+    }
     free(params);
     return (PyObject *)self;
 
@@ -169,7 +205,10 @@ encoder_dealloc(PyObject *object)
     for (size_t i = 0; i < self->narrays; i++)
         txe_array_release(&self->arrays[i]);
     free(self->arrays);
+    txe_matrices_free(&self->encoder.matrices);
     txe_weights_free(&self->encoder.weights);
+    txe_spare_free(&self->encoder.spare_plan);
+    txe_spare_free(&self->encoder.spare_rows);
     type->tp_free(object);
     Py_DECREF(type);
 }
@@ -407,8 +446,11 @@ make_outputs(struct txe_outputs *out, PyObject *results, const struct wanted *wa
     return 0;
 }
 
+/* forward, and where its time goes into *profile if that is not NULL (its entries are
+ * allocated here: free with free()). */
 static PyObject *
-encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
+run_forward(PyObject *object, PyObject *args, PyObject *kwargs,
+            struct txe_profile *profile)
 {
     static char *keywords[] = {"input_ids",
                                "inputs_embeds",
@@ -427,7 +469,7 @@ encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
                                "pooling",
                                "pooled_tokens",
                                NULL};
-    const struct txe_encoder *encoder = &((EncoderObject *)object)->encoder;
+    struct txe_encoder *encoder = &((EncoderObject *)object)->encoder;
     const struct txe_config *config = &encoder->config;
     PyObject *ids = Py_None, *embeds = Py_None, *mask = Py_None, *bias = Py_None;
     PyObject *types = Py_None, *positions = Py_None, *wanted = Py_None;
@@ -479,6 +521,15 @@ encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
     if ((results = PyDict_New()) == NULL ||
         make_outputs(&out, results, &want, &call.inputs, config) < 0)
         goto fail;
+    if (profile != NULL) {
+        profile->room = txe_profile_room(config, &call.inputs);
+        profile->entries = txe_alloc(profile->room, sizeof *profile->entries);
+        if (profile->entries == NULL) {
+            PyErr_NoMemory();
+            goto fail;
+        }
+        out.profile = profile;
+    }
     txe_status status;
     Py_BEGIN_ALLOW_THREADS
     status = txe_encoder_forward(encoder, &call.inputs, &out, &err);
@@ -498,7 +549,60 @@ done:
     return results;
 }
 
+static PyObject *
+encoder_forward(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    return run_forward(object, args, kwargs, NULL);
+}
+
+static PyObject *
+encoder_profile(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    struct txe_profile profile = {0};
+    PyObject *results = run_forward(object, args, kwargs, &profile);
+    PyObject *list = results != NULL ? PyList_New((Py_ssize_t)profile.count) : NULL;
+    for (size_t i = 0; list != NULL && i < profile.count; i++) {
+        const struct txe_profile_entry *entry = &profile.entries[i];
+        PyObject *item =
+            Py_BuildValue("(isL)", entry->layer, entry->name, (long long)entry->ns);
+        if (item == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, (Py_ssize_t)i, item);
+    }
+    free(profile.entries);
+    if (list == NULL) {
+        Py_XDECREF(results);
+        return NULL;
+    }
+    return Py_BuildValue("(NN)", results, list);
+}
+
+static PyObject *
+encoder_pack(PyObject *object, PyObject *Py_UNUSED(unused))
+{
+    struct txe_encoder *encoder = &((EncoderObject *)object)->encoder;
+    struct txe_error err;
+    txe_status status = TXE_OK;
+    Py_BEGIN_ALLOW_THREADS
+    if (!encoder->plain)
+        status = txe_matrices_pack(&encoder->matrices, encoder->kernels, &err);
+    Py_END_ALLOW_THREADS
+    if (status != TXE_OK)
+        return txe_raise(&err);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef encoder_methods[] = {
+    {"profile", (PyCFunction)(void (*)(void))encoder_profile,
+     METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("profile($self, /, **kwargs)\n--\n\n"
+               "The results of forward with these arguments, and where the time went:\n"
+               "[(layer or -1, operation, nanoseconds)] in order.")},
+    {"pack", encoder_pack, METH_NOARGS,
+     PyDoc_STR("pack($self, /)\n--\n\n"
+               "Lay the matrices out for the kernels now, all of them, and not when they\n"
+               "are first needed.")},
     {"forward", (PyCFunction)(void (*)(void))encoder_forward,
      METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR(
@@ -520,9 +624,11 @@ static PyMethodDef encoder_methods[] = {
 };
 
 static PyType_Slot encoder_slots[] = {
-    {Py_tp_doc, (void *)PyDoc_STR("Encoder(config, weights)\n--\n\nWeights and forward "
-                                  "pass of one model; immutable, shared freely between "
-                                  "threads.")},
+    {Py_tp_doc, (void *)PyDoc_STR(
+         "Encoder(config, weights, dtype='float32', packed=True)\n--\n\n"
+         "Weights and forward pass of one model, shared freely between threads.  dtype is\n"
+         "what matrix products compute in: 'float32', 'bfloat16' or 'int8'; packed=False\n"
+         "(float32 alone) uses the matrices where they lie.")},
     {Py_tp_new, (void *)encoder_new},
     {Py_tp_dealloc, (void *)encoder_dealloc},
     {Py_tp_traverse, (void *)encoder_traverse},
@@ -537,7 +643,31 @@ static PyType_Spec encoder_spec = {
     .slots = encoder_slots,
 };
 
+static PyObject *
+measure_peak(PyObject *module, PyObject *args)
+{
+    const char *dtype;
+    double seconds;
+    txe_precision precision;
+    if (!PyArg_ParseTuple(args, "sd:measure_peak", &dtype, &seconds) ||
+        find_precision(&precision, dtype) < 0)
+        return NULL;
+    if (!(seconds > 0 && seconds <= 60))
+        return PyErr_Format(PyExc_ValueError,
+                            "seconds must be above 0 and at most 60");
+    double peak;
+    Py_BEGIN_ALLOW_THREADS
+    peak = txe_measure_peak(&txe_module_state(module)->kernels.tiles[precision], seconds);
+    Py_END_ALLOW_THREADS
+    return PyFloat_FromDouble(peak);
+}
+
 static PyMethodDef functions[] = {
+    {"measure_peak", measure_peak, METH_VARARGS,
+     PyDoc_STR("measure_peak(dtype, seconds, /)\n--\n\n"
+               "Operations a second (a multiplication and an addition count two) that one\n"
+               "thread reaches with products of this dtype in registers alone: the bound\n"
+               "of every matrix product here.")},
     {"encoder_parameters", encoder_parameters, METH_O,
      PyDoc_STR("encoder_parameters(config, /)\n--\n\n"
                "[(name, shape, init)] of every parameter, in state-dict order.")},
@@ -548,7 +678,7 @@ int
 txe_add_encoder(PyObject *module)
 {
     struct txe_module *state = txe_module_state(module);
-    txe_gemm_init();
+    txe_blas_init();
     state->encoder_type =
         (PyTypeObject *)PyType_FromModuleAndSpec(module, &encoder_spec, NULL);
     if (state->encoder_type == NULL ||

@@ -225,7 +225,7 @@ safetensors_float32(PyObject *self, PyObject *name)
     PyObject *result = NULL;
     if (tensor->dtype == TXE_F16 || tensor->dtype == TXE_BF16 ||
         tensor->dtype == TXE_F64)
-        result = widen(txe_type_state(Py_TYPE(self))->kernels, view, tensor->dtype);
+        result = widen(&txe_type_state(Py_TYPE(self))->kernels, view, tensor->dtype);
     else
         PyErr_Format(PyExc_ValueError,
                      "tensor %R: holds %s, not floating-point numbers", name,
@@ -269,7 +269,7 @@ to_float32(PyObject *module, PyObject *args)
                      name, sources[i].numpy, text);
         goto done;
     }
-    result = widen(txe_module_state(module)->kernels, array, sources[i].dtype);
+    result = widen(&txe_module_state(module)->kernels, array, sources[i].dtype);
 
 done:
     Py_XDECREF(text);

@@ -10,6 +10,7 @@
 
 #include "base/common.h"
 #include "base/threads.h"
+#include "kernels/blas.h"
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
 #include "python/convert.h"
@@ -81,27 +82,27 @@ extent(size_t *out, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t stride)
     return true;
 }
 
-static const struct txe_kernels *
-kernels_named(const char *isa)
+static int
+kernels_named(struct txe_kernels *kernels, const char *isa)
 {
-    const struct txe_kernels *kernels;
     struct txe_error err;
-    if (txe_kernels_choose(&kernels, isa, &err) != TXE_OK)
-        return txe_raise(&err), NULL;
-    return kernels;
+    if (txe_kernels_choose(kernels, isa, &err) != TXE_OK) {
+        txe_raise(&err);
+        return -1;
+    }
+    return 0;
 }
 
 static PyObject *
 kernel_isas(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 {
-    static const char *const names[] = {"scalar", "avx2", "avx512"};
     PyObject *list = PyList_New(0);
-    for (size_t i = 0; list != NULL && i < TXE_LEN(names); i++) {
-        const struct txe_kernels *kernels;
+    for (size_t i = 0; list != NULL && i < TXE_NISAS; i++) {
+        struct txe_kernels kernels;
         struct txe_error err;
-        if (txe_kernels_choose(&kernels, names[i], &err) != TXE_OK)
+        if (txe_kernels_choose(&kernels, txe_isa_names[i], &err) != TXE_OK)
             continue;
-        PyObject *name = PyUnicode_FromString(kernels->name);
+        PyObject *name = PyUnicode_FromString(kernels.name);
         if (name == NULL || PyList_Append(list, name) < 0)
             Py_CLEAR(list);
         Py_XDECREF(name);
@@ -119,20 +120,20 @@ kernel_layernorm(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "sOOOOOOfnn", &isa, &y_arg, &x_arg, &bias_arg,
                           &residual_arg, &gamma_arg, &beta_arg, &eps, &T, &C))
         return NULL;
-    const struct txe_kernels *kernels = kernels_named(isa);
+    struct txe_kernels kernels;
     struct buffers buffers = {.count = 0};
     PyObject *result = NULL;
     float *y;
     const float *x, *bias, *residual, *gamma, *beta;
     size_t size;
-    if (kernels == NULL || !extent(&size, T, C, C) || WRITE(y, y_arg, "f", size) < 0 ||
+    if (kernels_named(&kernels, isa) < 0 || !extent(&size, T, C, C) || WRITE(y, y_arg, "f", size) < 0 ||
         READ(x, x_arg, "f", size) < 0 || READ(bias, bias_arg, "f", (size_t)C) < 0 ||
         READ(residual, residual_arg, "f", size) < 0 ||
         READ(gamma, gamma_arg, "f", (size_t)C) < 0 ||
         READ(beta, beta_arg, "f", (size_t)C) < 0)
         goto done;
     Py_BEGIN_ALLOW_THREADS
-    kernels->layernorm(y, x, bias, residual, gamma, beta, eps, (size_t)T, (size_t)C);
+    kernels.layernorm(y, x, bias, residual, gamma, beta, eps, (size_t)T, (size_t)C);
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
@@ -158,14 +159,14 @@ kernel_bias_act(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "sOOnnnsO", &isa, &x_arg, &bias_arg, &T, &F, &stride,
                           &name, &params_arg))
         return NULL;
-    const struct txe_kernels *kernels = kernels_named(isa);
+    struct txe_kernels kernels;
     struct buffers buffers = {.count = 0};
     PyObject *result = NULL;
     txe_activation act;
     float *x;
     const float *bias, *params;
     size_t size;
-    if (kernels == NULL || !activation_named(&act, name) ||
+    if (kernels_named(&kernels, isa) < 0 || !activation_named(&act, name) ||
         !extent(&size, T, F, stride) || WRITE(x, x_arg, "f", size) < 0 ||
         READ(bias, bias_arg, "f", (size_t)F) < 0 ||
         READ(params, params_arg, "f", txe_activation_nparams(act)) < 0)
@@ -176,7 +177,7 @@ kernel_bias_act(PyObject *Py_UNUSED(module), PyObject *args)
         goto done;
     }
     Py_BEGIN_ALLOW_THREADS
-    kernels->bias_act(x, bias, (size_t)T, (size_t)F, (size_t)stride, act, params);
+    kernels.bias_act(x, bias, (size_t)T, (size_t)F, (size_t)stride, act, params);
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
@@ -194,18 +195,18 @@ kernel_softmax(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "sOnnnfOn", &isa, &x_arg, &rows, &n, &stride, &scale,
                           &mask_arg, &mask_stride))
         return NULL;
-    const struct txe_kernels *kernels = kernels_named(isa);
+    struct txe_kernels kernels;
     struct buffers buffers = {.count = 0};
     PyObject *result = NULL;
     float *x;
     const float *mask;
     size_t size, mask_size;
-    if (kernels == NULL || !extent(&size, rows, n, stride) ||
+    if (kernels_named(&kernels, isa) < 0 || !extent(&size, rows, n, stride) ||
         !extent(&mask_size, rows, n, mask_stride) || WRITE(x, x_arg, "f", size) < 0 ||
         READ(mask, mask_arg, "f", mask_size) < 0)
         goto done;
     Py_BEGIN_ALLOW_THREADS
-    kernels->softmax(x, (size_t)rows, (size_t)n, (size_t)stride, scale, mask,
+    kernels.softmax(x, (size_t)rows, (size_t)n, (size_t)stride, scale, mask,
                      (size_t)mask_stride);
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
@@ -223,16 +224,16 @@ convert_16(PyObject *args, bool half)
     Py_ssize_t n;
     if (!PyArg_ParseTuple(args, "sOOn", &isa, &y_arg, &x_arg, &n))
         return NULL;
-    const struct txe_kernels *kernels = kernels_named(isa);
+    struct txe_kernels kernels;
     struct buffers buffers = {.count = 0};
     PyObject *result = NULL;
     float *y;
     const uint16_t *x;
     size_t size;
-    if (kernels == NULL || !extent(&size, 1, n, 0) || WRITE(y, y_arg, "f", size) < 0 ||
+    if (kernels_named(&kernels, isa) < 0 || !extent(&size, 1, n, 0) || WRITE(y, y_arg, "f", size) < 0 ||
         READ(x, x_arg, "H", size) < 0)
         goto done;
-    Py_BEGIN_ALLOW_THREADS(half ? kernels->from_f16 : kernels->from_bf16)
+    Py_BEGIN_ALLOW_THREADS(half ? kernels.from_f16 : kernels.from_bf16)
     (y, x, size);
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
@@ -261,18 +262,18 @@ kernel_add(PyObject *Py_UNUSED(module), PyObject *args)
     Py_ssize_t n;
     if (!PyArg_ParseTuple(args, "sOOOOn", &isa, &y_arg, &a_arg, &b_arg, &c_arg, &n))
         return NULL;
-    const struct txe_kernels *kernels = kernels_named(isa);
+    struct txe_kernels kernels;
     struct buffers buffers = {.count = 0};
     PyObject *result = NULL;
     float *y;
     const float *a, *b, *c;
     size_t size;
-    if (kernels == NULL || !extent(&size, 1, n, 0) || WRITE(y, y_arg, "f", size) < 0 ||
+    if (kernels_named(&kernels, isa) < 0 || !extent(&size, 1, n, 0) || WRITE(y, y_arg, "f", size) < 0 ||
         READ(a, a_arg, "f", size) < 0 || READ(b, b_arg, "f", size) < 0 ||
         READ(c, c_arg, "f", size) < 0)
         goto done;
     Py_BEGIN_ALLOW_THREADS
-    kernels->add(y, a, b, c, size);
+    kernels.add(y, a, b, c, size);
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
@@ -292,12 +293,13 @@ kernel_activation(PyObject *Py_UNUSED(module), PyObject *arg)
 }
 
 static PyObject *
-kernel_linear(PyObject *Py_UNUSED(module), PyObject *args)
+kernel_blas_linear(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *y_arg, *x_arg, *W_arg;
     Py_ssize_t ldy, ldx, T, N, K;
-    if (!PyArg_ParseTuple(args, "OnOnOnnn", &y_arg, &ldy, &x_arg, &ldx, &W_arg, &T, &N,
-                          &K))
+    int add;
+    if (!PyArg_ParseTuple(args, "OnOnOnnnp", &y_arg, &ldy, &x_arg, &ldx, &W_arg, &T, &N,
+                          &K, &add))
         return NULL;
     struct buffers buffers = {.count = 0};
     PyObject *result = NULL;
@@ -309,38 +311,9 @@ kernel_linear(PyObject *Py_UNUSED(module), PyObject *args)
         READ(x, x_arg, "f", x_size) < 0 || READ(W, W_arg, "f", W_size) < 0)
         goto done;
     Py_BEGIN_ALLOW_THREADS
-    txe_gemm_init();
-    txe_linear(y, (size_t)ldy, x, (size_t)ldx, W, (size_t)T, (size_t)N, (size_t)K);
-    Py_END_ALLOW_THREADS
-    result = Py_NewRef(Py_None);
-done:
-    buffers_release(&buffers);
-    return result;
-}
-
-static PyObject *
-kernel_gemm1(PyObject *Py_UNUSED(module), PyObject *args)
-{
-    PyObject *C_arg, *A_arg, *B_arg;
-    Py_ssize_t ldc, lda, ldb, M, N, K;
-    int tb;
-    if (!PyArg_ParseTuple(args, "OnOnOnpnnn", &C_arg, &ldc, &A_arg, &lda, &B_arg, &ldb,
-                          &tb, &M, &N, &K))
-        return NULL;
-    struct buffers buffers = {.count = 0};
-    PyObject *result = NULL;
-    float *C;
-    const float *A, *B;
-    size_t C_size, A_size, B_size;
-    if (!extent(&C_size, M, N, ldc) || !extent(&A_size, M, K, lda) ||
-        !extent(&B_size, tb ? N : K, tb ? K : N, ldb) ||
-        WRITE(C, C_arg, "f", C_size) < 0 || READ(A, A_arg, "f", A_size) < 0 ||
-        READ(B, B_arg, "f", B_size) < 0)
-        goto done;
-    Py_BEGIN_ALLOW_THREADS
-    txe_gemm_init();
-    txe_gemm1(C, (size_t)ldc, A, (size_t)lda, B, (size_t)ldb, tb, (size_t)M, (size_t)N,
-              (size_t)K);
+    txe_blas_init();
+    txe_blas_linear(y, (size_t)ldy, x, (size_t)ldx, W, (size_t)T, (size_t)N, (size_t)K,
+                    add);
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
@@ -398,8 +371,7 @@ static PyMethodDef testing_methods[] = {
     {"_kernel_from_bf16", kernel_from_bf16, METH_VARARGS, NULL},
     {"_kernel_add", kernel_add, METH_VARARGS, NULL},
     {"_kernel_activation", kernel_activation, METH_O, NULL},
-    {"_kernel_linear", kernel_linear, METH_VARARGS, NULL},
-    {"_kernel_gemm1", kernel_gemm1, METH_VARARGS, NULL},
+    {"_kernel_blas_linear", kernel_blas_linear, METH_VARARGS, NULL},
     {"_kernel_parallel_for", kernel_parallel_for, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -34,7 +34,7 @@ wrap(PyTypeObject *type, struct txe_core *core, struct txe_added *added,
         txe_post_release(post);
         return NULL;
     }
-    const char *isa = txe_type_state(type)->kernels->name;
+    const char *isa = txe_type_state(type)->kernels.name;
     struct txe_error err;
     if (txe_tokenizer_init(tokenizer_of(self), core, added, post,
                            txe_word_loops_for(isa), &err) != TXE_OK) {

@@ -5,14 +5,14 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-struct txe_kernels;
+#include "kernels/kernels.h"
 
 struct txe_module {
     PyTypeObject *tokenizer_type;      /* py_tokenizer.c */
     PyTypeObject *plan_type;           /* encode_plan.c */
     PyTypeObject *safetensors_type;    /* py_files.c */
     PyTypeObject *encoder_type;        /* py_encoder.c */
-    const struct txe_kernels *kernels; /* the table chosen at import; static storage */
+    struct txe_kernels kernels;        /* the table chosen at import */
 };
 
 /* The module's state; never NULL for a module made by module.c. */

@@ -66,10 +66,10 @@ txe_word_loops_for(const char *isa)
 {
     const struct txe_cpu cpu = txe_cpu_detect();
     const struct txe_word_loops *found = NULL;
-    if (strcmp(isa, "avx512") == 0)
+    if (strncmp(isa, "avx512", 6) == 0)
         found = cpu.avx512_vbmi2 && cpu.aes ? txe_word_loops_avx512()
                                             : txe_word_loops_avx2();
-    else if (strcmp(isa, "avx2") == 0)
+    else if (strncmp(isa, "avx2", 4) == 0)
         found = txe_word_loops_avx2();
     return found != NULL ? found : &loops;
 }

@@ -45,8 +45,8 @@ struct txe_word_loops {
                           uint32_t **out);
 };
 
-/* The variant for an instruction set, "avx512" or "avx2", that the processor must have;
- * the portable one for any other name.  "avx512" also takes VBMI2 and AES, and is
+/* The variant for an instruction set, "avx512..." or "avx2...", that the processor must
+ * have; the portable one for any other name.  "avx512" also takes VBMI2 and AES, and is
  * "avx2" where the processor has not got them.  Static storage. */
 const struct txe_word_loops *txe_word_loops_for(const char *isa);
 

@@ -1,0 +1,34 @@
+/* One table of kernels, named TABLE_NAME, over the vector type of vec_<isa>.h and the
+ * steps of dot_<isa>.h, which the including file has included, as it has <float.h>,
+ * <math.h>, <string.h>, base/common.h, kernels.h and coefficients.h: nothing may be
+ * included inside a target region. */
+#include "kernels/ops_impl.h"
+
+#include "kernels/convert_impl.h"
+#include "kernels/tile_impl.h"
+
+DEFINE_PRECISION(f32, F32_ROWS)
+DEFINE_PRECISION(bf16, BF16_ROWS)
+DEFINE_PRECISION(s8, S8_ROWS)
+
+static const struct txe_kernels table = {
+    .name = TABLE_NAME,
+    .lanes = VW,
+    .panel_vectors = PANEL_VECTORS,
+    .tiles =
+        {
+            [TXE_FLOAT32] = TILES(f32, F32_ROWS, 1),
+            [TXE_BFLOAT16] = TILES(bf16, BF16_ROWS, 2),
+            [TXE_INT8] = TILES(s8, S8_ROWS, 4),
+        },
+    .layernorm = layernorm,
+    .bias_act = bias_act,
+    .softmax = softmax,
+    .from_f16 = from_f16,
+    .from_bf16 = from_bf16,
+    .to_bf16 = to_bf16,
+    .quantize = quantize,
+    .quantize_weights = quantize_weights,
+    .transpose = transpose,
+    .add = add,
+};
