@@ -21,8 +21,8 @@ txe_alloc_lines(size_t nbytes)
     if (posix_memalign(&memory, unit, nbytes != 0 ? nbytes : unit) != 0)
         return NULL;
 #ifdef MADV_HUGEPAGE
-    /* Whole large pages only: the rest of one would be memory that nobody uses.  A wish:
-     * failing is no matter. */
+    /* Whole large pages only: the rest of one would be memory that nobody uses.  A
+     * wish: failing is no matter. */
     if (unit == LARGE_PAGE_NBYTES)
         (void)madvise(memory, nbytes / unit * unit, MADV_HUGEPAGE);
 #endif
@@ -143,8 +143,8 @@ void
 txe_spare_give(struct txe_spare *spare, void *memory)
 {
     if (memory != NULL)
-        free(atomic_exchange(&spare->block,
-                             (struct txe_block *)(void *)((char *)memory - LINE_NBYTES)));
+        free(atomic_exchange(
+            &spare->block, (struct txe_block *)(void *)((char *)memory - LINE_NBYTES)));
 }
 
 void

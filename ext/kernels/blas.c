@@ -42,11 +42,10 @@ multiply(float *C, size_t ldc, const float *A, size_t lda, const float *B, size_
         for (size_t n = 0; n < N; n += BLOCK)
             for (size_t k = 0; k < K; k += BLOCK)
                 scipy_cblas_sgemm(
-                    CblasRowMajor, CblasNoTrans, CblasTrans,
-                    (int)TXE_MIN(BLOCK, M - m), (int)TXE_MIN(BLOCK, N - n),
-                    (int)TXE_MIN(BLOCK, K - k), 1.0f, A + m * lda + k, (int)lda,
-                    B + n * ldb + k, (int)ldb, k == 0 && !add ? 0.0f : 1.0f, C + m * ldc + n,
-                    (int)ldc);
+                    CblasRowMajor, CblasNoTrans, CblasTrans, (int)TXE_MIN(BLOCK, M - m),
+                    (int)TXE_MIN(BLOCK, N - n), (int)TXE_MIN(BLOCK, K - k), 1.0f,
+                    A + m * lda + k, (int)lda, B + n * ldb + k, (int)ldb,
+                    k == 0 && !add ? 0.0f : 1.0f, C + m * ldc + n, (int)ldc);
 }
 
 struct linear {
@@ -78,8 +77,8 @@ share(size_t total, size_t shares, size_t unit)
 }
 
 void
-txe_blas_linear(float *y, size_t ldy, const float *x, size_t ldx, const float *W, size_t T,
-           size_t N, size_t K, bool add)
+txe_blas_linear(float *y, size_t ldy, const float *x, size_t ldx, const float *W,
+                size_t T, size_t N, size_t K, bool add)
 {
     if (T == 0 || N == 0)
         return;

@@ -63,8 +63,8 @@ round_to_bytes(uint8_t *y, const float *x, size_t n, float low, float inverse)
 {
     size_t i = 0;
     for (; i + VW <= n; i += VW)
-        v_store_bytes(y + i, v_round(v_mul(v_sub(v_load(x + i), v_set(low)),
-                                           v_set(inverse))));
+        v_store_bytes(y + i,
+                      v_round(v_mul(v_sub(v_load(x + i), v_set(low)), v_set(inverse))));
     if (i < n) {
         uint8_t last[VW];
         v_store_bytes(last, v_round(v_mul(v_sub(v_load_n(x + i, n - i), v_set(low)),

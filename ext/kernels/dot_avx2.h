@@ -31,6 +31,12 @@ typedef vf f32_sum;
 typedef vf f32_row;
 typedef vf f32_column;
 
+static inline f32_sum
+f32_zero(void)
+{
+    return _mm256_setzero_ps();
+}
+
 static inline f32_row
 f32_load_row(const void *p)
 {
@@ -56,6 +62,12 @@ typedef struct {
 typedef vf bf16_sum;
 typedef bf16_pair bf16_row;
 typedef bf16_pair bf16_column;
+
+static inline bf16_sum
+bf16_zero(void)
+{
+    return _mm256_setzero_ps();
+}
 
 static inline bf16_pair
 widen_pair(__m256i bits)
@@ -85,7 +97,14 @@ bf16_dot(bf16_sum sum, bf16_row x, bf16_column w)
     return _mm256_fmadd_ps(x.first, w.first, sum);
 }
 
-typedef __m256i s8_sum;
+/* Not __m256i: an array of those gcc keeps in memory. */
+typedef int s8_sum __attribute__((vector_size(32)));
+
+static inline s8_sum
+s8_zero(void)
+{
+    return (s8_sum)_mm256_setzero_si256();
+}
 
 #ifdef DOT_VNNI
 
@@ -107,7 +126,7 @@ s8_load_column(const void *p)
 static inline s8_sum
 s8_dot(s8_sum sum, s8_row x, s8_column w)
 {
-    return _mm256_dpbusd_avx_epi32(sum, x, w);
+    return (s8_sum)_mm256_dpbusd_avx_epi32((__m256i)sum, x, w);
 }
 
 #else
@@ -139,8 +158,8 @@ s8_load_column(const void *p)
 static inline s8_sum
 s8_dot(s8_sum sum, s8_row x, s8_column w)
 {
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(x.even, w.even));
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(x.odd, w.odd));
+    sum += (s8_sum)_mm256_madd_epi16(x.even, w.even);
+    return sum + (s8_sum)_mm256_madd_epi16(x.odd, w.odd);
 }
 
 #endif
@@ -148,7 +167,7 @@ s8_dot(s8_sum sum, s8_row x, s8_column w)
 static inline vf
 s8_value(s8_sum sum)
 {
-    return _mm256_cvtepi32_ps(sum);
+    return _mm256_cvtepi32_ps((__m256i)sum);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* Steps of the matrix products over AVX-512 (F, BW, CD, DQ, VL) and, where DOT_VNNI and
- * DOT_BF16 are set, with VPDPBUSD and VDPBF16PS: see gemm_impl.h, whose terms these are.
- * Include it inside the target region, vec_avx512.h before it. */
+ * DOT_BF16 are set, with VPDPBUSD and VDPBF16PS: see gemm_impl.h, whose terms these
+ * are. Include it inside the target region, vec_avx512.h before it. */
 #ifndef TXE_KERNELS_DOT_AVX512_H
 #define TXE_KERNELS_DOT_AVX512_H
 
@@ -35,6 +35,12 @@ typedef vf f32_sum;
 typedef vf f32_row;
 typedef vf f32_column;
 
+static inline f32_sum
+f32_zero(void)
+{
+    return _mm512_setzero_ps();
+}
+
 static inline f32_row
 f32_load_row(const void *p)
 {
@@ -54,6 +60,12 @@ f32_dot(f32_sum sum, f32_row x, f32_column w)
 }
 
 typedef vf bf16_sum;
+
+static inline bf16_sum
+bf16_zero(void)
+{
+    return _mm512_setzero_ps();
+}
 
 #ifdef DOT_BF16
 
@@ -117,7 +129,14 @@ bf16_dot(bf16_sum sum, bf16_row x, bf16_column w)
 
 #endif
 
-typedef __m512i s8_sum;
+/* Not __m512i: an array of those gcc keeps in memory. */
+typedef int s8_sum __attribute__((vector_size(64)));
+
+static inline s8_sum
+s8_zero(void)
+{
+    return (s8_sum)_mm512_setzero_si512();
+}
 
 #ifdef DOT_VNNI
 
@@ -139,7 +158,7 @@ s8_load_column(const void *p)
 static inline s8_sum
 s8_dot(s8_sum sum, s8_row x, s8_column w)
 {
-    return _mm512_dpbusd_epi32(sum, x, w);
+    return (s8_sum)_mm512_dpbusd_epi32((__m512i)sum, x, w);
 }
 
 #else
@@ -171,8 +190,8 @@ s8_load_column(const void *p)
 static inline s8_sum
 s8_dot(s8_sum sum, s8_row x, s8_column w)
 {
-    sum = _mm512_add_epi32(sum, _mm512_madd_epi16(x.even, w.even));
-    return _mm512_add_epi32(sum, _mm512_madd_epi16(x.odd, w.odd));
+    sum += (s8_sum)_mm512_madd_epi16(x.even, w.even);
+    return sum + (s8_sum)_mm512_madd_epi16(x.odd, w.odd);
 }
 
 #endif
@@ -180,7 +199,7 @@ s8_dot(s8_sum sum, s8_row x, s8_column w)
 static inline vf
 s8_value(s8_sum sum)
 {
-    return _mm512_cvtepi32_ps(sum);
+    return _mm512_cvtepi32_ps((__m512i)sum);
 }
 
 #endif

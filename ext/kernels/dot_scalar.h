@@ -13,6 +13,12 @@ typedef vf f32_sum;
 typedef vf f32_row;
 typedef vf f32_column;
 
+static inline f32_sum
+f32_zero(void)
+{
+    return 0.0f;
+}
+
 static inline f32_row
 f32_load_row(const void *p)
 {
@@ -37,6 +43,12 @@ f32_dot(f32_sum sum, f32_row x, f32_column w)
 typedef vf bf16_sum;
 typedef uint32_t bf16_row;
 typedef uint32_t bf16_column;
+
+static inline bf16_sum
+bf16_zero(void)
+{
+    return 0.0f;
+}
 
 static inline bf16_row
 bf16_load_row(const void *p)
@@ -68,6 +80,12 @@ typedef struct {
 typedef struct {
     int8_t byte[4];
 } s8_column;
+
+static inline s8_sum
+s8_zero(void)
+{
+    return 0;
+}
 
 static inline s8_row
 s8_load_row(const void *p)

@@ -83,6 +83,48 @@ def normal_tail(w):
     return mp.erfc(t / mp.sqrt(2)) / 2 * mp.exp(t * t / 2) * (t + NORMAL_K)
 
 
+def gelu_rest(t):
+    """max(t, 0) - gelu(t): what is symmetric in t."""
+    return t * mp.erfc(t / mp.sqrt(2)) / 2
+
+
+def gelu_tanh_rest(t):
+    """The same of gelu's approximation by tanh."""
+    return t * (1 - mp.tanh(mp.sqrt(2 / mp.pi) * (t + mpf("0.044715") * t**3))) / 2
+
+
+SEGMENTS, DEGREE, PER_UNIT = 16, 5, mpf("2.625")
+
+
+def fit_segments(function):
+    """Rows of f32 coefficients [DEGREE + 1][SEGMENTS] and the absolute error.
+
+    Segment i is where t * PER_UNIT rounds to i, and a polynomial in the difference.
+    """
+    columns, error = [], mpf(0)
+    for i in range(SEGMENTS):
+        lo = mpf(0) if i == 0 else mpf("-0.5")
+        hi = mpf(0) if i == SEGMENTS - 1 else mpf("0.5")
+
+        def shifted(u, i=i):
+            return function((i + u) / PER_UNIT)
+
+        if i == 0:  # 0 at 0
+            c = [mpf(0), *remez(lambda u: (shifted(u) / u, u), DEGREE, lo, hi)]  # noqa: B023
+        else:
+            c = remez(lambda u: (shifted(u), mpf(1)), DEGREE + 1, lo, hi)  # noqa: B023
+        c = [mpf(float(np.float32(float(x)))) for x in c]
+        columns.append(c)
+        for u in chebyshev(lo, hi, 100):
+            error = max(error, abs(mp.polyval(c[::-1], u) - shifted(u)))
+    return [[column[k] for column in columns] for k in range(DEGREE + 1)], error
+
+
+TABLES = [
+    ("GELU", "max(t, 0) - gelu(t)", gelu_rest),
+    ("GELU_TANH", "the same of gelu's approximation by tanh", gelu_tanh_rest),
+]
+
 FITS = [
     # name, formula, function, lo, hi, degree, leading coefficients that are given.
     # (-0.347, 0.3472): log(2)/2 and some slack, and no Chebyshev node at 0.
@@ -121,6 +163,16 @@ def main():
         print(f"static const float {name}_POLY[] = {{")
         for value in c:
             print(f"    {float(value).hex().replace('0000000p', 'p')}f,")
+        print("};")
+    for name, formula, function in TABLES:
+        rows, error = fit_segments(function)
+        print(f"\n/* {formula}, in segments of width")
+        print(" * 1/2.625 around their middles: the row is the power of the distance from there,")
+        print(f" * times 2.625, the column the segment; absolute error {mp.nstr(error, 2)} */")
+        print(f"static const float {name}_TABLE[{DEGREE + 1}][{SEGMENTS}] = {{")
+        for row in rows:
+            values = ", ".join(f"{float(value).hex().replace('0000000p', 'p')}f" for value in row)
+            print(f"    {{{values}}},")
         print("};")
     print("\n#endif")
 

@@ -21,9 +21,9 @@ struct job {
     const struct txe_product *product;
     const struct txe_packed *w;
     const struct txe_kernels *kernels;
-    size_t begin, end;        /* panels */
+    size_t begin, end; /* panels */
     size_t panels_per_task;
-    size_t ngroups;           /* of panels */
+    size_t ngroups; /* of panels */
     size_t rows_per_task;
 };
 
@@ -33,8 +33,7 @@ finish_tile(const struct job *job, const struct txe_tile *tile, size_t row,
             size_t column)
 {
     const struct txe_product *p = job->product;
-    const size_t columns =
-        (tile->vectors - 1) * job->kernels->lanes + tile->last;
+    const size_t columns = (tile->vectors - 1) * job->kernels->lanes + tile->last;
     if (p->act != TXE_ACT_LINEAR)
         job->kernels->bias_act(tile->out, NULL, tile->rows, columns, tile->ldo, p->act,
                                p->act_params);
@@ -85,8 +84,7 @@ run_task(void *context, size_t index, size_t worker)
     const struct job *job = context;
     (void)worker;
     const size_t row = index / job->ngroups * job->rows_per_task;
-    const size_t first =
-        job->begin + index % job->ngroups * job->panels_per_task;
+    const size_t first = job->begin + index % job->ngroups * job->panels_per_task;
     const size_t last = TXE_MIN(first + job->panels_per_task, job->end);
     const size_t end = TXE_MIN(row + job->rows_per_task, job->product->rows);
     for (size_t panel = first; panel < last; panel++)
@@ -109,8 +107,11 @@ txe_multiply(const struct txe_product *product, const struct txe_packed *weights
              const struct txe_kernels *kernels)
 {
     const size_t npanels = txe_panel_count(kernels, weights->nvectors);
-    struct job job = {.product = product, .w = weights, .kernels = kernels,
-                      .end = npanels, .rows_per_task = BLOCK_ROWS};
+    struct job job = {.product = product,
+                      .w = weights,
+                      .kernels = kernels,
+                      .end = npanels,
+                      .rows_per_task = BLOCK_ROWS};
     if (product->last != 0) {
         struct txe_panel panel;
         while (panel = txe_panel_at(kernels, weights->nvectors, job.begin),
@@ -122,12 +123,10 @@ txe_multiply(const struct txe_product *product, const struct txe_packed *weights
     }
     if (product->rows == 0 || job.begin >= job.end)
         return;
-    const size_t nthreads =
-        useful_threads(product->rows, weights->N, weights->steps);
+    const size_t nthreads = useful_threads(product->rows, weights->N, weights->steps);
     if (product->rows < 2 * BLOCK_ROWS)
         job.rows_per_task = product->rows;
-    const size_t nblocks =
-        (product->rows + job.rows_per_task - 1) / job.rows_per_task;
+    const size_t nblocks = (product->rows + job.rows_per_task - 1) / job.rows_per_task;
     const size_t wanted = nthreads == 1 ? 1 : nthreads * TASKS_PER_THREAD;
     const size_t ngroups =
         TXE_MIN((wanted + nblocks - 1) / nblocks, job.end - job.begin);

@@ -4,8 +4,9 @@
 
 #include "kernels/matrix.h"
 
-/* Rows in the precision of a product, `stride` bytes apart, K padded with zeros to whole
- * steps (txe_steps); in int8 as kernels.quantize makes them, one scale and low a row. */
+/* Rows in the precision of a product, `stride` bytes apart, K padded with zeros to
+ * whole steps (txe_steps); in int8 as kernels.quantize makes them, one scale and low a
+ * row. */
 struct txe_rows {
     const void *data;
     size_t stride;
@@ -22,15 +23,15 @@ struct txe_product {
     size_t ldy;
     uint16_t *y16; /* or, if not NULL, in bfloat16, ldy16 apart; then y is not used */
     size_t ldy16;
-    bool add;           /* to what y holds; then act must be LINEAR, y16 NULL */
+    bool add; /* to what y holds; then act must be LINEAR, y16 NULL */
     txe_activation act;
     const float *act_params;
 };
 
 /* Runs it with packed weights: the tiles of their precision, work split over the thread
  * pool, by rows where there are many and by columns else.  Every element is the same
- * bits whatever the other rows are and however the work is split.  y must not overlap x.
- * Call it outside txe_parallel_for only.  Cannot fail. */
+ * bits whatever the other rows are and however the work is split.  y must not overlap
+ * x. Call it outside txe_parallel_for only.  Cannot fail. */
 void txe_multiply(const struct txe_product *product, const struct txe_packed *weights,
                   const struct txe_kernels *kernels);
 

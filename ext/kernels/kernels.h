@@ -48,8 +48,9 @@ typedef enum {
 /* What matrix products compute in; the sums are f32, of int8 exact integers. */
 typedef enum { TXE_FLOAT32, TXE_BFLOAT16, TXE_INT8, TXE_NPRECISIONS } txe_precision;
 
-/* One tile of y = x w^T + bias, or of what is added to y: at most txe_tiles.rows by panel_vectors *
- * lanes.  K goes in steps of 32 bits: one f32, two bfloat16 or four bytes.
+/* One tile of y = x w^T + bias, or of what is added to y: at most txe_tiles.rows by
+ * panel_vectors * lanes.  K goes in steps of 32 bits: one f32, two bfloat16 or four
+ * bytes.
  *
  * x [rows], ldx bytes apart, K padded to whole steps (zeros in bfloat16); in int8
  * without sign, standing for low[r] + scale[r] x.  panel [steps, columns] of 32 bits:
@@ -103,8 +104,9 @@ struct txe_kernels {
 
     /* x = act(x + bias) in place.  x [T, F] with `stride` >= F floats from row to row;
      * bias [F] or NULL; params: the activation's own, NULL when it has none.  Absolute
-     * error at most 6e-7 * max(1, |exact|); relative error of that size for sigmoid,
-     * tanh, silu, mish and sqrtsoftplus while exp(-|x|) is a normal number. */
+     * error at most 6e-7 * max(1, |exact|), of gelu and gelu_tanh 6e-8 (1 + |x|);
+     * relative error of that size for sigmoid, tanh, silu, mish and sqrtsoftplus while
+     * exp(-|x|) is a normal number. */
     void (*bias_act)(float *x, const float *bias, size_t T, size_t F, size_t stride,
                      txe_activation act, const float *params);
 
@@ -124,9 +126,9 @@ struct txe_kernels {
     /* y[i] = x[i] rounded to bfloat16, halves to even; NaN stays NaN. */
     void (*to_bf16)(uint16_t *y, const float *x, size_t n);
 
-    /* x[i] = *low + *scale y[i] with y from 0 to 255: *low the least x, *scale the range
-     * / 255, each y rounded to nearest.  Where an x is not finite (or the range is not)
-     * *scale is NaN and y zeros.  n at least 1. */
+    /* x[i] = *low + *scale y[i] with y from 0 to 255: *low the least x, *scale the
+     * range / 255, each y rounded to nearest.  Where an x is not finite (or the range
+     * is not) *scale is NaN and y zeros.  n at least 1. */
     void (*quantize)(uint8_t *y, float *scale, float *low, const float *x, size_t n);
 
     /* x[i] = *scale y[i] with y from -127 to 127: *scale the largest |x| / 127; *sum is
@@ -134,8 +136,8 @@ struct txe_kernels {
     void (*quantize_weights)(int8_t *y, float *scale, float *sum, const float *x,
                              size_t n);
 
-    /* y [columns, ldy] = the transpose of x [rows, ldx]; elements of 32 bits, strides in
-     * elements.  No overlap. */
+    /* y [columns, ldy] = the transpose of x [rows, ldx]; elements of 32 bits, strides
+     * in elements.  No overlap. */
     void (*transpose)(uint32_t *y, size_t ldy, const uint32_t *x, size_t ldx,
                       size_t rows, size_t columns);
 

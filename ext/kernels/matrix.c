@@ -41,7 +41,9 @@ txe_panel_at(const struct txe_kernels *kernels, size_t nvectors, size_t i)
 size_t
 txe_steps(txe_precision precision, size_t K)
 {
-    const size_t per_step = precision == TXE_FLOAT32 ? 1 : precision == TXE_INT8 ? 4 : 2;
+    const size_t per_step = precision == TXE_FLOAT32 ? 1
+                            : precision == TXE_INT8  ? 4
+                                                     : 2;
     return (K + per_step - 1) / per_step;
 }
 
@@ -69,7 +71,8 @@ lower_row(const struct packing *p, uint32_t *out, size_t n)
     else if (m->precision == TXE_BFLOAT16)
         p->kernels->to_bf16((uint16_t *)out, row, m->K);
     else
-        p->kernels->quantize_weights((int8_t *)out, &p->scale[n], &p->sum[n], row, m->K);
+        p->kernels->quantize_weights((int8_t *)out, &p->scale[n], &p->sum[n], row,
+                                     m->K);
 }
 
 static void
@@ -143,7 +146,7 @@ pack(struct txe_packed **out, const struct txe_matrix *m,
     txe_parallel_for(txe_panel_count(kernels, nvectors), nworkers, pack_panel, &p);
     free(p.scratch);
     *out = (struct txe_packed *)(void *)(memory + head);
-    **out = (struct txe_packed){m->precision, m->N,  steps,   nvectors,
+    **out = (struct txe_packed){m->precision, m->N,   steps,   nvectors,
                                 p.panels,     p.bias, p.scale, p.sum};
     return TXE_OK;
 }

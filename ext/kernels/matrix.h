@@ -12,9 +12,9 @@
 struct txe_packed {
     txe_precision precision;
     size_t N, steps;
-    size_t nvectors;        /* of the columns: ceil(N / lanes) */
-    const uint32_t *panels; /* vector v starts at v * steps * lanes */
-    const float *bias;      /* [nvectors * lanes], zeros where there is none */
+    size_t nvectors;          /* of the columns: ceil(N / lanes) */
+    const uint32_t *panels;   /* vector v starts at v * steps * lanes */
+    const float *bias;        /* [nvectors * lanes], zeros where there is none */
     const float *scale, *sum; /* of the columns, in int8 alone */
 };
 
@@ -30,9 +30,10 @@ struct txe_matrix {
     _Atomic(struct txe_packed *) packed; /* NULL until it is first asked for */
 };
 
-/* *out = the packed weights, packed now if they were not, the work split over the thread
- * pool.  Pages of a mapped file under the weights are dropped then (txe_pages_drop).  Any
- * number of threads may ask at once.  TXE_ENOMEM.  Owned by the matrix. */
+/* *out = the packed weights, packed now if they were not, the work split over the
+ * thread pool.  Pages of a mapped file under the weights are dropped then
+ * (txe_pages_drop).  Any number of threads may ask at once.  TXE_ENOMEM.  Owned by the
+ * matrix. */
 txe_status txe_matrix_pack(const struct txe_packed **out, struct txe_matrix *matrix,
                            const struct txe_kernels *kernels, struct txe_error *err);
 

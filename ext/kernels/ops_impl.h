@@ -123,18 +123,35 @@ linear(vf x, const vf *p)
     return x;
 }
 
+/* max(x, 0) less what is symmetric in x, from a table of polynomials (coefficients.h).
+ * Behind the table's end the rest is 0 to f32. */
+static inline vf
+gelu_by_table(vf x, const float table[6][16])
+{
+    /* 1.5 * 2^23: added to a small float it leaves the nearest integer in the low bits.
+     */
+    const vf rounder = v_set(12582912.0f);
+    vf t = v_min(v_set(15.0f), v_mul(v_abs(x), v_set(2.625f)));
+    vf index = v_add(t, rounder);
+    vf u = v_sub(t, v_sub(index, rounder));
+    vf rest = v_lookup(table[5], index);
+    for (int k = 4; k >= 0; k--)
+        rest = v_fma(rest, u, v_lookup(table[k], index));
+    vf positive =
+        v_sub(x, v_min(v_set(0.0f), x)); /* NaN of -infinity, as of -inf * 0 */
+    return v_sub(positive, rest);
+}
+
 static inline vf
 gelu(vf x, const vf *p)
 {
-    return v_mul(x, v_normal_cdf(x));
+    return gelu_by_table(x, GELU_TABLE);
 }
 
-/* (1 + tanh u) / 2 is the sigmoid of 2 u, which has no cancellation. */
 static inline vf
 gelu_tanh(vf x, const vf *p)
 {
-    vf cubic = v_fma(v_mul(v_mul(x, x), x), v_set(0.044715f), x);
-    return v_mul(x, v_sigmoid(v_mul(cubic, v_set(1.5957691216f))));
+    return gelu_by_table(x, GELU_TANH_TABLE);
 }
 
 static inline vf

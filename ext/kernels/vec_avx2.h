@@ -210,8 +210,8 @@ v_store_bf16(uint16_t *p, vf v)
     vf quiet =
         _mm256_castsi256_ps(_mm256_or_si256(bits, _mm256_set1_epi32(0x00400000)));
     vf nan = _mm256_cmp_ps(v, v, _CMP_UNORD_Q);
-    rounded = _mm256_castps_si256(
-        _mm256_blendv_ps(_mm256_castsi256_ps(rounded), quiet, nan));
+    rounded =
+        _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(rounded), quiet, nan));
     _mm_storeu_si128((__m128i *)(void *)p, low_halves(_mm256_srli_epi32(rounded, 16)));
 }
 
@@ -244,6 +244,16 @@ v_transpose(uint32_t *y, size_t ldy, const uint32_t *x, size_t ldx)
         _mm256_storeu_ps((float *)(void *)(y + i * ldy), low);
         _mm256_storeu_ps((float *)(void *)(y + (i + 4) * ldy), high);
     }
+}
+
+static inline vf
+v_lookup(const float *table, vf index)
+{
+    __m256i bits = _mm256_castps_si256(index);
+    vf low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), bits);
+    vf high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), bits);
+    return _mm256_blendv_ps(low, high,
+                            _mm256_castsi256_ps(_mm256_slli_epi32(bits, 28)));
 }
 
 #endif

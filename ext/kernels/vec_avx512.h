@@ -188,8 +188,7 @@ v_store_bf16(uint16_t *p, vf v)
     __m512i rounded =
         _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
     vm nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
-    rounded =
-        _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x00400000));
+    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x00400000));
     _mm256_storeu_si256((__m256i *)(void *)p,
                         _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
 }
@@ -228,6 +227,12 @@ v_transpose(uint32_t *y, size_t ldy, const uint32_t *x, size_t ldx)
         _mm512_storeu_si512(y + (i + 4) * ldy, _mm512_shuffle_i32x4(b, d, 0x88));
         _mm512_storeu_si512(y + (i + 12) * ldy, _mm512_shuffle_i32x4(b, d, 0xDD));
     }
+}
+
+static inline vf
+v_lookup(const float *table, vf index)
+{
+    return _mm512_permutexvar_ps(_mm512_castps_si512(index), _mm512_loadu_ps(table));
 }
 
 #endif

@@ -225,4 +225,11 @@ v_transpose(uint32_t *y, size_t ldy, const uint32_t *x, size_t ldx)
     *y = *x;
 }
 
+/* table[16] at the low four bits of index. */
+static inline vf
+v_lookup(const float *table, vf index)
+{
+    return table[bits_of(index) & 15];
+}
+
 #endif

@@ -136,7 +136,8 @@ pack_keys(const struct head *head)
     }
 }
 
-/* One step of a panel of values: one key in f32, two in bfloat16; n of width columns. */
+/* One step of a panel of values: one key in f32, two in bfloat16; n of width columns.
+ */
 static void
 pack_values_f32(uint32_t *out, const float *first, size_t n)
 {
@@ -237,7 +238,8 @@ attend(const struct head *head, size_t first, size_t n)
     const bool low = a->precision == TXE_BFLOAT16;
 
     multiply(a, head->scores, head->lds, row_of(head, a->q, query, a->ldq),
-             a->ldq * (low ? 2 : 4), head->keys, run->steps_d, head->vectors_k, lanes, n);
+             a->ldq * (low ? 2 : 4), head->keys, run->steps_d, head->vectors_k, lanes,
+             n);
     const float *bias = NULL;
     size_t bias_stride = 0;
     if (a->inputs->bias != NULL) {
@@ -267,8 +269,8 @@ attend(const struct head *head, size_t first, size_t n)
     const bool narrow = a->out16 != NULL;
     float *out = narrow ? head->context : a->out + query * C + column;
     const size_t ldo = narrow ? run->vectors_d * lanes : C;
-    multiply(a, out, ldo, weights, ldx, head->values, head->steps_k, run->vectors_d, last,
-             n);
+    multiply(a, out, ldo, weights, ldx, head->values, head->steps_k, run->vectors_d,
+             last, n);
     for (size_t i = 0; narrow && i < n; i++)
         a->kernels->to_bf16(a->out16 + (query + i) * a->ldo16 + column, out + i * ldo,
                             run->D);
@@ -280,9 +282,8 @@ attend_chunk(void *context, size_t index, size_t worker)
     const struct run *run = context;
     const struct txe_attention *a = run->a;
     const size_t H = a->config->num_heads;
-    struct head head = {.run = run,
-                        .b = index / run->chunks / H,
-                        .h = index / run->chunks % H};
+    struct head head = {
+        .run = run, .b = index / run->chunks / H, .h = index / run->chunks % H};
     head.sequence = &a->plan->sequences[head.b];
     const size_t first = index % run->chunks * run->chunk_rows;
     const size_t nqueries = count_queries(a, head.sequence);

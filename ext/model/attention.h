@@ -18,7 +18,7 @@ struct txe_attention {
     size_t ldq, ldkv;
     bool results_only; /* queries are the plan's results; then no probs and no bias */
     float *out;        /* as q, rows C apart */
-    uint16_t *out16;   /* or, if not NULL, in bfloat16, ldo16 apart; then out is unused */
+    uint16_t *out16; /* or, if not NULL, in bfloat16, ldo16 apart; then out is unused */
     size_t ldo16;
     float *probs; /* zeroed [B, H, S, S] or NULL: the probabilities; rows and columns of
                      padding stay 0 */
@@ -27,8 +27,8 @@ struct txe_attention {
 /* Bytes of scratch that a thread needs. */
 size_t txe_attention_scratch(const struct txe_attention *attention);
 
-/* Runs it on at most nworkers threads, by sequence and head and, where those are few, by
- * rows of queries; scratch: nworkers times the above, at a cache line.  Scores exist
+/* Runs it on at most nworkers threads, by sequence and head and, where those are few,
+ * by rows of queries; scratch: nworkers times the above, at a cache line.  Scores exist
  * only in blocks of rows, never S x S.  inputs->bias as in batch.h.  Every row is the
  * same bits whatever the rest of the batch is and however the work is split.  No
  * overlap.  Cannot fail. */

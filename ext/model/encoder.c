@@ -120,8 +120,7 @@ run_attention(struct txe_pass *pass, float *probs, bool narrow)
     const size_t C = encoder->config.hidden_size;
     const txe_precision precision = txe_pass_attention_precision(pass);
     const size_t element = precision == TXE_FLOAT32 ? 4 : 2;
-    const bool direct =
-        encoder->precision == TXE_BFLOAT16 && precision == TXE_BFLOAT16;
+    const bool direct = encoder->precision == TXE_BFLOAT16 && precision == TXE_BFLOAT16;
     const struct txe_rows rows = txe_pass_rows(pass, &pass->low, pass->y, C);
     const struct txe_attention attention = {
         .plan = &pass->plan,

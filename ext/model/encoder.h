@@ -10,16 +10,16 @@
 #include "model/weights.h"
 
 /* Everything a forward pass reads, shared by any number of threads; what they change in
- * it (packed matrices, spare memory) is safe to share.  The arrays that `weights` points
- * to belong to the caller. */
+ * it (packed matrices, spare memory) is safe to share.  The arrays that `weights`
+ * points to belong to the caller. */
 struct txe_encoder {
     struct txe_config config;
     struct txe_weights weights;
     struct txe_matrices matrices;
     const struct txe_kernels *kernels;
-    /* Of the products: those of the embeddings' projection, the layers, and the head that
-     * predicts tokens, and in part those of attention (in int8: bfloat16).  What is
-     * computed row by row is float32, as are pooler and classifier. */
+    /* Of the products: those of the embeddings' projection, the layers, and the head
+     * that predicts tokens, and in part those of attention (in int8: bfloat16).  What
+     * is computed row by row is float32, as are pooler and classifier. */
     txe_precision precision;
     bool plain; /* float32 matrices used where they lie, by OpenBLAS */
     struct txe_spare spare_plan, spare_rows;
@@ -37,7 +37,8 @@ struct txe_profile {
 };
 
 /* Entries that a profile of any pass fits into. */
-size_t txe_profile_room(const struct txe_config *config, const struct txe_inputs *inputs);
+size_t txe_profile_room(const struct txe_config *config,
+                        const struct txe_inputs *inputs);
 
 /* Where the results go; a NULL pointer means "not wanted".  Every array is the
  * caller's, C-contiguous, and zero-filled beforehand: rows of padding, which are not

@@ -48,12 +48,12 @@ project(struct txe_pass *pass, const char *name, struct txe_matrix *matrix, floa
     for (size_t t = 0; t < T; t += TXE_LOGITS_CHUNK_ROWS) {
         const size_t n = TXE_MIN((size_t)TXE_LOGITS_CHUNK_ROWS, T - t);
         const bool int8 = matrix->precision == TXE_INT8;
-        const struct txe_product product = {
-            .x = {(const char *)x->data + t * x->stride, x->stride,
-                  int8 ? x->scale + t : NULL, int8 ? x->low + t : NULL},
-            .rows = n,
-            .y = pass->chunk,
-            .ldy = N};
+        const struct txe_product product = {.x = {(const char *)x->data + t * x->stride,
+                                                  x->stride, int8 ? x->scale + t : NULL,
+                                                  int8 ? x->low + t : NULL},
+                                            .rows = n,
+                                            .y = pass->chunk,
+                                            .ldy = N};
         TXE_TRY(txe_pass_multiply(pass, name, matrix, &product, err));
         for (size_t i = 0; i < n; i++)
             memcpy(out + pass->plan.rows[t + i] * N, pass->chunk + i * N,
@@ -83,13 +83,13 @@ run_masked_lm(struct txe_pass *pass, struct txe_error *err)
     const struct txe_row_loop lower = {.n = n, .width = C, .y = x, .low = &pass->low};
     txe_pass_run_rows(pass, "vocabulary head", &lower);
     float params[TXE_MAX_ACT_PARAMS];
-    const struct txe_product dense = {
-        .x = txe_pass_rows(pass, &pass->low, x, C),
-        .rows = n,
-        .y = pass->y,
-        .ldy = E,
-        .act = act,
-        .act_params = txe_pass_act_params(params, act, &w->act)};
+    const struct txe_product dense = {.x = txe_pass_rows(pass, &pass->low, x, C),
+                                      .rows = n,
+                                      .y = pass->y,
+                                      .ldy = E,
+                                      .act = act,
+                                      .act_params =
+                                          txe_pass_act_params(params, act, &w->act)};
     TXE_TRY(txe_pass_multiply(pass, "vocabulary head", &encoder->matrices.dense, &dense,
                               err));
     const struct txe_row_loop norm = {.n = n,
@@ -126,11 +126,11 @@ run_classifier(struct txe_pass *pass, struct txe_error *err)
     }
     float *pooled = pass->pooled;
     TXE_TRY(run_pooler(pass, pooled, err));
-    const struct txe_product product = {.x = {.data = pooled,
-                                              .stride = C * sizeof *pooled},
-                                        .rows = pass->plan.B,
-                                        .y = scores,
-                                        .ldy = config->num_labels};
+    const struct txe_product product = {
+        .x = {.data = pooled, .stride = C * sizeof *pooled},
+        .rows = pass->plan.B,
+        .y = scores,
+        .ldy = config->num_labels};
     return txe_pass_multiply(pass, "classifier", classifier, &product, err);
 }
 

@@ -99,10 +99,10 @@ run_row_block(void *context, size_t index, size_t worker)
         if (loop->fill != NULL)
             loop->fill(job->pass, t);
         if (loop->norm != NULL)
-            encoder->kernels->layernorm(
-                loop->y + t * loop->width, loop->x + t * loop->width, NULL, NULL,
-                loop->norm->gamma, loop->norm->beta, encoder->config.layer_norm_eps, 1,
-                loop->width);
+            encoder->kernels->layernorm(loop->y + t * loop->width,
+                                        loop->x + t * loop->width, NULL, NULL,
+                                        loop->norm->gamma, loop->norm->beta,
+                                        encoder->config.layer_norm_eps, 1, loop->width);
         if (loop->low != NULL)
             lower_row(job->pass, loop->low, t, loop->y + t * loop->width, loop->width);
     }
@@ -212,8 +212,8 @@ place_low_rows(struct layout *layout, struct txe_low_rows *low, txe_precision pr
                size_t n, size_t width)
 {
     const bool int8 = precision == TXE_INT8;
-    low->data = place(layout, n,
-                      precision != TXE_FLOAT32 ? low_stride(precision, width) : 0);
+    low->data =
+        place(layout, n, precision != TXE_FLOAT32 ? low_stride(precision, width) : 0);
     low->scale = place(layout, int8 ? n : 0, sizeof *low->scale);
     low->low = place(layout, int8 ? n : 0, sizeof *low->low);
 }
@@ -229,8 +229,7 @@ lay_out(struct txe_pass *pass, struct layout *layout)
     const size_t T = pass->plan.T, N = pass->plan.N;
     const size_t width = TXE_MAX(C, config->embedding_size);
     const size_t rows = TXE_MIN(T, (size_t)TXE_CHUNK_ROWS);
-    const size_t element =
-        txe_pass_attention_precision(pass) == TXE_FLOAT32 ? 4 : 2;
+    const size_t element = txe_pass_attention_precision(pass) == TXE_FLOAT32 ? 4 : 2;
     const size_t widest = TXE_MAX(outputs->logits != NULL ? config->vocab_size : 0,
                                   outputs->scores != NULL ? config->num_labels : 0);
     const struct txe_attention attention = {.plan = &pass->plan,
@@ -243,13 +242,11 @@ lay_out(struct txe_pass *pass, struct layout *layout)
     pass->y = place(layout, T, width * sizeof *pass->y);
     place_low_rows(layout, &pass->low, precision, T, width);
     pass->qkv = place(layout, T, 3 * C * element);
-    pass->queries =
-        place(layout, N < T ? N : 0, (C + TXE_PANEL_SLACK) * element);
-    pass->wide = place(layout, precision != TXE_BFLOAT16 ? rows : 0,
-                       F * sizeof *pass->wide);
+    pass->queries = place(layout, N < T ? N : 0, (C + TXE_PANEL_SLACK) * element);
+    pass->wide =
+        place(layout, precision != TXE_BFLOAT16 ? rows : 0, F * sizeof *pass->wide);
     place_low_rows(layout, &pass->low_wide, precision, rows, F);
-    pass->scratch =
-        place(layout, pass->nworkers, txe_attention_scratch(&attention));
+    pass->scratch = place(layout, pass->nworkers, txe_attention_scratch(&attention));
     pass->pooled = place(layout, outputs->scores != NULL ? pass->plan.B : 0,
                          C * sizeof *pass->pooled);
     pass->chunk = place(layout, TXE_MIN(T, (size_t)TXE_LOGITS_CHUNK_ROWS),

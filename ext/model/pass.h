@@ -1,5 +1,5 @@
-/* One forward pass in progress, for the parts of the encoder: its arrays, its loops over
- * rows, its products.  Private to encoder.c, heads.c and pass.c. */
+/* One forward pass in progress, for the parts of the encoder: its arrays, its loops
+ * over rows, its products.  Private to encoder.c, heads.c and pass.c. */
 #ifndef TXE_MODEL_PASS_H
 #define TXE_MODEL_PASS_H
 
@@ -24,9 +24,9 @@ struct txe_pass {
     const struct txe_outputs *outputs;
     struct txe_plan plan;
     size_t nworkers;
-    size_t *found;           /* [N] results that some output reads */
-    float *x;                /* [T, C] the residual stream; after the last layer [N, C] */
-    float *y;                /* [T, max(C, E)] */
+    size_t *found; /* [N] results that some output reads */
+    float *x;      /* [T, C] the residual stream; after the last layer [N, C] */
+    float *y;      /* [T, max(C, E)] */
     struct txe_low_rows low; /* [T, max(C, E)] x or y as products take them */
     void *qkv;               /* [T, 3C] in the precision of attention */
     void *queries;           /* [N, C + a panel] those of results, where not all are */
@@ -34,10 +34,10 @@ struct txe_pass {
     struct txe_low_rows low_wide; /* the same as the second product takes it */
     void *scratch;                /* attention */
     float *pooled;                /* [B, C], where a classifier follows */
-    float *chunk;                 /* [LOGITS_CHUNK_ROWS, widest], results on their way */
-    void *memory, *plan_memory;   /* what all of this lies in */
-    int layer;                    /* for the profile: the layer, or -1 */
-    int64_t marked;               /* when the last operation ended, ns */
+    float *chunk;               /* [LOGITS_CHUNK_ROWS, widest], results on their way */
+    void *memory, *plan_memory; /* what all of this lies in */
+    int layer;                  /* for the profile: the layer, or -1 */
+    int64_t marked;             /* when the last operation ended, ns */
 };
 
 /* Checks the inputs, plans the rows and lays out the arrays in the encoder's spare
@@ -58,7 +58,7 @@ struct txe_rows txe_pass_rows(const struct txe_pass *pass,
 struct txe_row_loop {
     size_t n, width;
     void (*fill)(const struct txe_pass *pass, size_t row); /* writes row of y */
-    const struct txe_norm_weights *norm; /* y = LN(x) */
+    const struct txe_norm_weights *norm;                   /* y = LN(x) */
     const float *x;
     float *y;                       /* may be x */
     const struct txe_low_rows *low; /* y as products take it, to here */

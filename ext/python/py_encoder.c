@@ -600,9 +600,10 @@ static PyMethodDef encoder_methods[] = {
                "The results of forward with these arguments, and where the time went:\n"
                "[(layer or -1, operation, nanoseconds)] in order.")},
     {"pack", encoder_pack, METH_NOARGS,
-     PyDoc_STR("pack($self, /)\n--\n\n"
-               "Lay the matrices out for the kernels now, all of them, and not when they\n"
-               "are first needed.")},
+     PyDoc_STR(
+         "pack($self, /)\n--\n\n"
+         "Lay the matrices out for the kernels now, all of them, and not when they\n"
+         "are first needed.")},
     {"forward", (PyCFunction)(void (*)(void))encoder_forward,
      METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR(
@@ -624,7 +625,8 @@ static PyMethodDef encoder_methods[] = {
 };
 
 static PyType_Slot encoder_slots[] = {
-    {Py_tp_doc, (void *)PyDoc_STR(
+    {Py_tp_doc,
+     (void *)PyDoc_STR(
          "Encoder(config, weights, dtype='float32', packed=True)\n--\n\n"
          "Weights and forward pass of one model, shared freely between threads.  dtype is\n"
          "what matrix products compute in: 'float32', 'bfloat16' or 'int8'; packed=False\n"
@@ -653,21 +655,22 @@ measure_peak(PyObject *module, PyObject *args)
         find_precision(&precision, dtype) < 0)
         return NULL;
     if (!(seconds > 0 && seconds <= 60))
-        return PyErr_Format(PyExc_ValueError,
-                            "seconds must be above 0 and at most 60");
+        return PyErr_Format(PyExc_ValueError, "seconds must be above 0 and at most 60");
     double peak;
     Py_BEGIN_ALLOW_THREADS
-    peak = txe_measure_peak(&txe_module_state(module)->kernels.tiles[precision], seconds);
+    peak =
+        txe_measure_peak(&txe_module_state(module)->kernels.tiles[precision], seconds);
     Py_END_ALLOW_THREADS
     return PyFloat_FromDouble(peak);
 }
 
 static PyMethodDef functions[] = {
     {"measure_peak", measure_peak, METH_VARARGS,
-     PyDoc_STR("measure_peak(dtype, seconds, /)\n--\n\n"
-               "Operations a second (a multiplication and an addition count two) that one\n"
-               "thread reaches with products of this dtype in registers alone: the bound\n"
-               "of every matrix product here.")},
+     PyDoc_STR(
+         "measure_peak(dtype, seconds, /)\n--\n\n"
+         "Operations a second (a multiplication and an addition count two) that one\n"
+         "thread reaches with products of this dtype in registers alone: the bound\n"
+         "of every matrix product here.")},
     {"encoder_parameters", encoder_parameters, METH_O,
      PyDoc_STR("encoder_parameters(config, /)\n--\n\n"
                "[(name, shape, init)] of every parameter, in state-dict order.")},

@@ -126,8 +126,9 @@ kernel_layernorm(PyObject *Py_UNUSED(module), PyObject *args)
     float *y;
     const float *x, *bias, *residual, *gamma, *beta;
     size_t size;
-    if (kernels_named(&kernels, isa) < 0 || !extent(&size, T, C, C) || WRITE(y, y_arg, "f", size) < 0 ||
-        READ(x, x_arg, "f", size) < 0 || READ(bias, bias_arg, "f", (size_t)C) < 0 ||
+    if (kernels_named(&kernels, isa) < 0 || !extent(&size, T, C, C) ||
+        WRITE(y, y_arg, "f", size) < 0 || READ(x, x_arg, "f", size) < 0 ||
+        READ(bias, bias_arg, "f", (size_t)C) < 0 ||
         READ(residual, residual_arg, "f", size) < 0 ||
         READ(gamma, gamma_arg, "f", (size_t)C) < 0 ||
         READ(beta, beta_arg, "f", (size_t)C) < 0)
@@ -207,7 +208,7 @@ kernel_softmax(PyObject *Py_UNUSED(module), PyObject *args)
         goto done;
     Py_BEGIN_ALLOW_THREADS
     kernels.softmax(x, (size_t)rows, (size_t)n, (size_t)stride, scale, mask,
-                     (size_t)mask_stride);
+                    (size_t)mask_stride);
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
@@ -230,8 +231,8 @@ convert_16(PyObject *args, bool half)
     float *y;
     const uint16_t *x;
     size_t size;
-    if (kernels_named(&kernels, isa) < 0 || !extent(&size, 1, n, 0) || WRITE(y, y_arg, "f", size) < 0 ||
-        READ(x, x_arg, "H", size) < 0)
+    if (kernels_named(&kernels, isa) < 0 || !extent(&size, 1, n, 0) ||
+        WRITE(y, y_arg, "f", size) < 0 || READ(x, x_arg, "H", size) < 0)
         goto done;
     Py_BEGIN_ALLOW_THREADS(half ? kernels.from_f16 : kernels.from_bf16)
     (y, x, size);
@@ -268,9 +269,9 @@ kernel_add(PyObject *Py_UNUSED(module), PyObject *args)
     float *y;
     const float *a, *b, *c;
     size_t size;
-    if (kernels_named(&kernels, isa) < 0 || !extent(&size, 1, n, 0) || WRITE(y, y_arg, "f", size) < 0 ||
-        READ(a, a_arg, "f", size) < 0 || READ(b, b_arg, "f", size) < 0 ||
-        READ(c, c_arg, "f", size) < 0)
+    if (kernels_named(&kernels, isa) < 0 || !extent(&size, 1, n, 0) ||
+        WRITE(y, y_arg, "f", size) < 0 || READ(a, a_arg, "f", size) < 0 ||
+        READ(b, b_arg, "f", size) < 0 || READ(c, c_arg, "f", size) < 0)
         goto done;
     Py_BEGIN_ALLOW_THREADS
     kernels.add(y, a, b, c, size);

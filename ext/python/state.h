@@ -8,11 +8,11 @@
 #include "kernels/kernels.h"
 
 struct txe_module {
-    PyTypeObject *tokenizer_type;      /* py_tokenizer.c */
-    PyTypeObject *plan_type;           /* encode_plan.c */
-    PyTypeObject *safetensors_type;    /* py_files.c */
-    PyTypeObject *encoder_type;        /* py_encoder.c */
-    struct txe_kernels kernels;        /* the table chosen at import */
+    PyTypeObject *tokenizer_type;   /* py_tokenizer.c */
+    PyTypeObject *plan_type;        /* encode_plan.c */
+    PyTypeObject *safetensors_type; /* py_files.c */
+    PyTypeObject *encoder_type;     /* py_encoder.c */
+    struct txe_kernels kernels;     /* the table chosen at import */
 };
 
 /* The module's state; never NULL for a module made by module.c. */
