@@ -32,7 +32,7 @@
 
 /* Weights are fetched this far ahead: what a few steps take hides the way from memory.
  */
-#define AHEAD_NBYTES 6144
+#define AHEAD_NBYTES 4096
 
 /* ---- from sums to results ---- */
 
