@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engines import Remote, prepare_process
+from engines import prepare_process
 from harness import Summary, arguments, finish, positive, take_turns
-from inference_engines import Contender, Pytxenc, Runner
-from inference_works import SHAPES, make_batches, write_model
+from inference_engines import Contender, Pytxenc
+from inference_works import RandomModel, make_batches
 
 SHAPE = "roberta-base"
 LENGTH, BATCHES = 64, (1, 2, 4, 8, 16, 32, 64)
@@ -26,13 +26,10 @@ SIZES = sorted(
 
 
 def measure(
-    folder: Path, dtypes: list[str], threads: int, rounds: int, seconds: float
+    model: RandomModel, dtypes: list[str], threads: int, rounds: int, seconds: float
 ) -> list[dict[str, Any]]:
     """Seconds of every size in every precision."""
-    remotes = {
-        dtype: Remote(Runner, Contender("pytxenc", dtype), folder, SHAPE, threads, threads=threads)
-        for dtype in dtypes
-    }
+    remotes = {dtype: model.remote(Contender("pytxenc", dtype), threads) for dtype in dtypes}
     print(f"{threads} thread(s), tokens a second:")
     print(f"  {'batch':>9}" + "".join(f"{dtype:>10}" for dtype in dtypes))
     told = []
@@ -150,11 +147,9 @@ def main() -> None:
     prepare_process()
     told: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
-        write_model(Path(temporary), SHAPES[SHAPE])
+        model = RandomModel(SHAPE, Path(temporary))
         for threads in options.threads:
-            told += measure(
-                Path(temporary), options.dtypes, threads, options.rounds, options.seconds
-            )
+            told += measure(model, options.dtypes, threads, options.rounds, options.seconds)
     print("Time against tokens:")
     fits = [linear(told, d, threads) for threads in options.threads for d in options.dtypes]
     if options.plot:

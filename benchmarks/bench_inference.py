@@ -5,7 +5,6 @@ to as many processors as threads; they take turns.  Counted are real tokens, not
 that are not installed are named and left out (`make bench-peers` installs them).
 """
 
-import os
 import tempfile
 from collections.abc import Sequence
 from functools import partial
@@ -14,42 +13,29 @@ from typing import Any
 
 import inference_report as report
 from engines import Remote, RemoteError, prepare_process
-from harness import arguments, finish, positive, take_turns
-from inference_engines import CONTENDERS, ENGINES, Contender, Engine, Runner
-from inference_works import SHAPES, flops, lengths, make_batches, write_model
+from harness import arguments, finish, machine, positive, take_turns
+from inference_engines import CONTENDERS, ENGINES, Contender
+from inference_works import SHAPES, RandomModel, flops, lengths, make_batches
 
 
 class Comparison:
     """Contenders on one shape; those that cannot take part are in `left_out`, with the reason."""
 
     def __init__(self, shape: str, contenders: Sequence[Contender], folder: Path) -> None:
-        self.shape, self._folder = shape, folder
+        self._model = RandomModel(shape, folder)
         self.left_out: dict[str, str] = {}
         self._contenders: list[Contender] = []
-        self._prepared = {Engine.prepare}  # which does nothing
-        write_model(folder, SHAPES[shape])
         for contender in contenders:
             try:
-                self._prepare(contender)
+                self._model.prepare(contender)
                 self._contenders.append(contender)
             except RemoteError as error:
                 self._leave_out(contender, str(error))
 
-    def _prepare(self, contender: Contender) -> None:
-        family, adapter = SHAPES[self.shape].family, contender.adapter
-        if missing := contender.missing():
-            raise RemoteError(f"not installed: {', '.join(missing)}")
-        if family not in adapter.families:
-            raise RemoteError(f"computes no {family} models")
-        if adapter.prepare not in self._prepared:
-            cores = len(os.sched_getaffinity(0))
-            Remote(adapter.prepare, self._folder, family, threads=cores).close()
-            self._prepared.add(adapter.prepare)
-
     def _leave_out(self, contender: Contender, reason: str) -> None:
         if str(contender) not in self.left_out:
             self.left_out[str(contender)] = reason
-            print(f"{self.shape}: {contender} left out: {reason}", flush=True)
+            print(f"{self._model.name}: {contender} left out: {reason}", flush=True)
 
     def run(
         self, works: Sequence[str], threads: int, rounds: int, seconds: float, budget: float
@@ -57,9 +43,8 @@ class Comparison:
         """Measure and print each of the works; returns the figures."""
         remotes: dict[str, Remote] = {}
         for contender in self._contenders:
-            given = (contender, self._folder, self.shape, threads)
             try:
-                remotes[str(contender)] = Remote(Runner, *given, threads=threads)
+                remotes[str(contender)] = self._model.remote(contender, threads)
             except RemoteError as error:
                 self._leave_out(contender, str(error))
         told = [self._measure(work, remotes, threads, rounds, seconds, budget) for work in works]
@@ -71,7 +56,7 @@ class Comparison:
         self, work: str, remotes: dict[str, Remote], threads: int, rounds: int, seconds: float,
         budget: float,
     ) -> dict[str, Any]:  # fmt: skip
-        batches = make_batches(work, self.shape)
+        batches = make_batches(work, self._model.name)
         sequences = lengths(batches)
         states = {name: remote.call("begin", batches) for name, remote in remotes.items()}
         reference = states.get("torch float32", states.get("pytxenc float32"))
@@ -85,7 +70,7 @@ class Comparison:
             budget=budget,
         )
         told = report.entry(
-            self.shape, work, threads, sum(sequences), flops(SHAPES[self.shape], sequences),
+            self._model.name, work, threads, sum(sequences), flops(self._model.shape, sequences),
             {name: turns[name] for name in remotes}, differences,
         )  # fmt: skip
         report.show(told)
@@ -127,7 +112,7 @@ def main() -> None:
                 )
         left_out[shape] = comparison.left_out
     if options.markdown:
-        print(report.markdown(works))
+        print(report.markdown(machine()["date"], works))
     finish(options.json, {"left_out": left_out, "works": works})
 
 

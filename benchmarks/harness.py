@@ -5,6 +5,7 @@ first; figures are medians with their extremes beside them.
 """
 
 import argparse
+import datetime
 import importlib.metadata
 import json
 import math
@@ -99,6 +100,7 @@ def machine() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
+        "date": datetime.date.today().isoformat(),
         "cpu": cpu,
         "cores": len(os.sched_getaffinity(0)),
         "commit": commit(),

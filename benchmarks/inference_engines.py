@@ -11,8 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from inference_works import SHAPES
-
 PEAK_SECONDS = 0.05
 
 
@@ -295,8 +293,7 @@ class Turn(NamedTuple):
 class Runner:
     """A contender at work, in a process of its own."""
 
-    def __init__(self, contender: Contender, folder: Path, shape: str, threads: int) -> None:
-        family = SHAPES[shape].family
+    def __init__(self, contender: Contender, folder: Path, family: str, threads: int) -> None:
         self._engine = contender.adapter(folder, family, contender.dtype, threads)
         self._given: list[Any] = []
 

@@ -7,7 +7,7 @@ As a program, this prints result files of bench_inference.py as Markdown tables:
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,9 @@ def entry(
         },
     }
     told["compared"] = {
-        dtype: compared for dtype in DTYPES if (compared := _compare(told, DTYPES.index(dtype)))
+        dtype: _compare(told, index)
+        for index, dtype in enumerate(DTYPES)
+        if f"{OURS} {dtype}" in turns
     }
     return told
 
@@ -72,8 +74,6 @@ def _compare(told: dict[str, Any], index: int) -> dict[str, Any]:
     """Our figures in one precision beside the best peer's, round by round, and the goals."""
     dtype, ours = DTYPES[index], f"{OURS} {DTYPES[index]}"
     seconds = told["seconds"]
-    if ours not in seconds:
-        return {}
     compared: dict[str, Any] = {}
     peers = [name for name in seconds if name.endswith(f" {dtype}") and name != ours]
     if peers:
@@ -130,42 +130,79 @@ def _goal(figure: float, goal: float | None, form: str) -> str:
     return f", goal {goal:{form}}: {'met' if figure >= goal else 'NOT met'}"
 
 
-def markdown(works: Iterable[dict[str, Any]]) -> str:
-    """A table for every shape and number of threads, one row a work."""
+def markdown(date: str, works: Iterable[dict[str, Any]]) -> str:
+    """Tables of every shape and number of threads, one row a work; then one row a precision."""
     tables: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for told in works:
         tables.setdefault((told["shape"], told["threads"]), []).append(told)
-    return "\n".join(_table(*key, rows) for key, rows in tables.items())
+    full = [_table(*key, rows) for key, rows in tables.items()]
+    return "\n".join([*full, *_dated(date, tables)])
+
+
+def _dated(date: str, tables: dict[tuple[str, int], list[dict[str, Any]]]) -> Iterator[str]:
+    """Our figures alone, with their ratios: a table a shape, to which later rows can be added."""
+    for shape in dict.fromkeys(shape for shape, _ in tables):
+        works = dict.fromkeys(
+            told["work"] for key, rows in tables.items() if key[0] == shape for told in rows
+        )
+        yield f"{shape}'s shape, pytxenc:\n"
+        yield f"| date | threads | precision | {' | '.join(map(_shown, works))} |"
+        yield f"|{'---|' * (3 + len(works))}"
+        for (of, threads), rows in tables.items():
+            for dtype in DTYPES if of == shape else ():
+                cells = {told["work"]: _cell(told, dtype, goals=False) for told in rows}
+                if any(cells.values()):
+                    row = " | ".join(cells.get(work, "") for work in works)
+                    yield f"| {date} | {threads} | {dtype} | {row} |"
+        yield ""
+
+
+def _shown(work: str) -> str:
+    return work.replace("x", " × ")
+
+
+def _cell(told: dict[str, Any], dtype: str, goals: bool) -> str:
+    """Our speed in a precision, its ratio, its share of the peak, with their goals or without."""
+    name = f"{OURS} {dtype}"
+    if name not in told["seconds"]:
+        return ""
+    cell = f"{speed(told, name).median:.0f}"
+    compared = told["compared"][dtype]
+    if "ratio" in compared:
+        cell += f", **{compared['ratio']['median']:.2f}×**"
+        cell += f" ({compared['goal']:g})" if goals and compared["goal"] else ""
+    if "share" in compared:
+        cell += f", {compared['share']['median']:.0%}"
+        cell += f" ({compared['share_goal']:.0%})" if goals and compared["share_goal"] else ""
+    return cell
 
 
 def _table(shape: str, threads: int, rows: list[dict[str, Any]]) -> str:
     names = list(dict.fromkeys(name for told in rows for name in told["seconds"]))
     names.sort(key=lambda name: name.startswith(OURS))  # ours last
-    ours = [name for name in names if name.startswith(OURS)]
     lines = [
         f"{shape}'s shape, {threads} thread{'s' if threads > 1 else ''}:",
         "",
         f"| work | {' | '.join(names)} |",
         f"|{'---|' * (1 + len(names))}",
     ]
-    reached: list[bool] = []
     for told in rows:
         cells = [
-            f"{speed(told, name).median:.0f}" if name in told["seconds"] else "" for name in names
+            _cell(told, name.split()[1], goals=True)
+            if name.startswith(OURS)
+            else f"{speed(told, name).median:.0f}"
+            if name in told["seconds"]
+            else ""
+            for name in names
         ]
-        for name in ours:
-            compared = told["compared"].get(name.split()[1], {})
-            cell = ""
-            if "ratio" in compared:
-                ratio, goal = compared["ratio"]["median"], compared["goal"]
-                cell += f", **{ratio:.2f}×**" + (f" ({goal:g})" if goal else "")
-                reached += [ratio >= goal] if goal else []
-            if "share" in compared:
-                share, goal = compared["share"]["median"], compared["share_goal"]
-                cell += f", {share:.0%}" + (f" ({goal:.0%})" if goal else "")
-                reached += [share >= goal] if goal else []
-            cells[names.index(name)] += cell
-        lines.append(f"| {told['work'].replace('x', ' × ')} | {' | '.join(cells)} |")
+        lines.append(f"| {_shown(told['work'])} | {' | '.join(cells)} |")
+    reached = [
+        compared[figure]["median"] >= compared[goal]
+        for told in rows
+        for compared in told["compared"].values()
+        for figure, goal in (("ratio", "goal"), ("share", "share_goal"))
+        if compared.get(goal)
+    ]
     lines += ["", f"Goals met: {sum(reached)} of {len(reached)}.", ""]
     return "\n".join(lines)
 
@@ -175,8 +212,9 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="+", help="written by bench_inference.py --json")
     works: list[dict[str, Any]] = []
     for file in parser.parse_args().files:
-        works += json.loads(file.read_text())["results"]["works"]
-    print(markdown(works))
+        told = json.loads(file.read_text())
+        works += told["results"]["works"]
+    print(markdown(told["machine"]["date"], works))
 
 
 if __name__ == "__main__":

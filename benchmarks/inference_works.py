@@ -1,10 +1,13 @@
-"""What encoders are measured on: shapes of models, batches of ids, and the arithmetic in them."""
+"""What encoders are measured on: random models, batches of ids, and the arithmetic in them."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engines import Remote, RemoteError
 from harness import data_dir
+from inference_engines import Contender, Engine, Runner
 
 LONGEST = 512
 
@@ -37,14 +40,39 @@ SHAPES = {
 TEXTS = {"SST-2": (4, 32), "WikiText-2": (2, 16)}
 
 
-def write_model(folder: Path, shape: Shape) -> None:
-    """Save a model of this shape with random weights, without pooler, as safetensors."""
-    import pytxenc
+class RandomModel:
+    """A model of one of `SHAPES` with random weights, without pooler, as files in a folder."""
 
-    pytxenc.set_seed(0)
-    config = getattr(pytxenc, f"{shape.family}Config")(**shape.fields)
-    model = getattr(pytxenc, f"{shape.family}Model")(config, add_pooling_layer=False)
-    model.save_pretrained(folder)
+    def __init__(self, name: str, folder: Path) -> None:
+        import pytxenc
+
+        self.name, self.shape, self.folder = name, SHAPES[name], folder
+        pytxenc.set_seed(0)
+        config = getattr(pytxenc, f"{self.shape.family}Config")(**self.shape.fields)
+        model = getattr(pytxenc, f"{self.shape.family}Model")(config, add_pooling_layer=False)
+        model.save_pretrained(folder)
+        self._prepared = {Engine.prepare}  # which does nothing
+
+    def prepare(self, contender: Contender) -> None:
+        """Convert the files for a contender, where that was not done yet.
+
+        Raises:
+            RemoteError: it cannot compute this model here; the message says why.
+        """
+        family, adapter = self.shape.family, contender.adapter
+        if missing := contender.missing():
+            raise RemoteError(f"not installed: {', '.join(missing)}")
+        if family not in adapter.families:
+            raise RemoteError(f"computes no {family} models")
+        if adapter.prepare not in self._prepared:
+            cores = len(os.sched_getaffinity(0))
+            Remote(adapter.prepare, self.folder, family, threads=cores).close()
+            self._prepared.add(adapter.prepare)
+
+    def remote(self, contender: Contender, threads: int) -> Remote:
+        """A `Runner` of the contender in a process of its own, after `prepare`."""
+        given = (contender, self.folder, self.shape.family, threads)
+        return Remote(Runner, *given, threads=threads)
 
 
 def make_batches(work: str, name: str) -> list[dict[str, Any]]:
