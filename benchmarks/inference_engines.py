@@ -7,7 +7,6 @@ padding out.
 
 import importlib.util
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -66,6 +65,8 @@ class Pytxenc(Engine):
         return self._model(**given).last_hidden_state
 
     def peak(self) -> float | None:
+        from concurrent.futures import ThreadPoolExecutor
+
         from pytxenc import _core
 
         if not hasattr(_core, "measure_peak"):
