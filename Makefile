@@ -13,6 +13,7 @@ SHELL := /bin/bash
 SOURCES := $(shell find ext pytxenc -name '*.[ch]' -o -name '*.py' -o -name '*.pyi') \
 	setup.py pyproject.toml README.md LICENSE
 C_FILES = $(shell git ls-files 'ext/*.[ch]' 'tests/*.[ch]')
+BENCHES = $(patsubst benchmarks/bench_%.py,bench-%,$(wildcard benchmarks/bench_*.py))
 PIP = bin/python -m pip --disable-pip-version-check install -q
 # Objects of another configuration must not be taken for ours.
 FRESH = rm -rf build
@@ -54,10 +55,15 @@ asan: .venv-asan/.installed ## tests and fuzzers under AddressSanitizer and UBSa
 		$(ASAN_RUN) .venv-asan/bin/python $$fuzzer --runs $(FUZZ_RUNS); \
 	done
 
-bench: .venv/.test ## compare speeds with torch, transformers and other tokenizers
+bench: .venv/.test ## compare speeds with other engines and tokenizers; a suite: make bench-inference
 	@for bench in benchmarks/bench_*.py; do $(PLAIN) .venv/bin/python $$bench; done
 
-bench-peers: .venv/.test ## install the other tokenizers that `make bench` can compare with
+# One suite, with options: make bench-inference BENCHFLAGS="--threads 1 --markdown"
+.PHONY: $(BENCHES)
+$(BENCHES): bench-%: .venv/.test
+	@$(PLAIN) .venv/bin/python benchmarks/bench_$*.py $(BENCHFLAGS)
+
+bench-peers: .venv/.test ## install the other engines and tokenizers that `make bench` can compare with
 	@cd .venv && $(PIP) '..[test,bench]'
 
 clean: ## remove everything that the other targets made

@@ -6,11 +6,11 @@ suggests trying; pytxenc chooses its own.
 """
 
 import tempfile
-from multiprocessing.connection import Connection
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engines import answer, compete, prepare_process, show
+from engines import compete, prepare_process, show
 from harness import arguments, data_dir, finish
 
 ENGINES = ("pytxenc", "transformers")
@@ -86,12 +86,21 @@ def numbers(results: Any) -> Any:
     return np.array([(r[0] if isinstance(r, list) else r)["score"] for r in results])
 
 
-def serve(
-    engine: str, threads: int, work: Work, folder: Path, texts: list[str], pipe: Connection
-) -> None:
-    """Be one engine: do the work whenever asked; the first answer is its results."""
-    run = load(engine, work, folder, threads)
-    answer(pipe, numbers(run(texts)), lambda: run(texts))
+class Engine:
+    """One engine with the work it has to do."""
+
+    def __init__(
+        self, engine: str, threads: int, work: Work, folder: Path, texts: list[str]
+    ) -> None:
+        self._run, self._texts = load(engine, work, folder, threads), texts
+
+    def results(self) -> Any:
+        return numbers(self._run(self._texts))
+
+    def seconds(self) -> float:
+        start = time.perf_counter()
+        self._run(self._texts)
+        return time.perf_counter() - start
 
 
 def main() -> None:
@@ -105,7 +114,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as temporary:
                 folder = Path(temporary)
                 given = (work, folder, prepare(folder, work))
-                seconds, found = compete(serve, ENGINES, given, threads, options.rounds)
+                seconds, found = compete(Engine, ENGINES, given, threads, options.rounds)
             ours, theirs = (found[engine] for engine in ENGINES)
             difference = float(abs(ours - theirs).max())
             title = f"{name}, {threads} thread(s), texts a second:"

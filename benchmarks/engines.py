@@ -1,10 +1,12 @@
-"""Two engines on the same work, each in a process of its own, taking turns."""
+"""Engines on the same work, each in a process of its own, taking turns."""
 
 import multiprocessing
 import os
-import time
+import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from harness import Summary, machine, take_turns, without_tuning
@@ -24,42 +26,96 @@ def prepare_process() -> None:
     print(f"{about['cpu']}, {about['instruction set']}, OpenBLAS for {about['OpenBLAS core']}")
 
 
-def answer(pipe: Connection, first: Any, work: Callable[[], Any]) -> None:
-    """Be an engine: send the first answer, then do the work when asked and send its seconds."""
-    pipe.send(first)
-    while pipe.recv():
-        start = time.perf_counter()
-        work()
-        pipe.send(time.perf_counter() - start)
+def processors(count: int) -> set[int]:
+    """Processors for so many threads: those that share no core with another one first."""
+    first, others = [], []
+    for number in sorted(os.sched_getaffinity(0)):
+        siblings = Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list")
+        try:
+            alone = siblings.read_text().replace("-", ",").split(",")[0].strip() == str(number)
+        except OSError:
+            alone = True
+        (first if alone else others).append(number)
+    return set([*first, *others][:count])
+
+
+class RemoteError(Exception):
+    """What went wrong in the other process, in one line."""
+
+
+class Remote:
+    """An object in a process of its own, bound to as many processors as it has threads.
+
+    make(*args) makes it there.  RemoteError when that or a call of a method raises an error;
+    the process has then ended.
+    """
+
+    def __init__(self, make: Callable[..., Any], *args: Any, threads: int) -> None:
+        for name in THREAD_SETTINGS:
+            os.environ[name] = str(threads)
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        given = (make, args, processors(threads), theirs)
+        self._process = context.Process(target=_serve, args=given, daemon=True)
+        self._process.start()
+        theirs.close()
+        self._receive()
+
+    def call(self, method: str, *args: Any) -> Any:
+        """What the object's method returns."""
+        self._pipe.send((method, args))
+        return self._receive()
+
+    def close(self) -> None:
+        """End the process."""
+        self._pipe.close()
+        self._process.join()
+
+    def _receive(self) -> Any:
+        try:
+            wrong, answer = self._pipe.recv()
+        except EOFError:
+            self._process.join()
+            wrong, answer = True, f"the process ended with status {self._process.exitcode}"
+        if wrong:
+            raise RemoteError(answer)
+        return answer
+
+
+def _serve(make: Callable[..., Any], args: Any, allowed: set[int], pipe: Connection) -> None:
+    os.sched_setaffinity(0, allowed)
+    try:
+        target = make(*args)
+        pipe.send((False, None))
+        while True:
+            method, given = pipe.recv()
+            pipe.send((False, getattr(target, method)(*given)))
+    except EOFError:
+        pass  # no more calls
+    except Exception as error:
+        message = traceback.format_exception_only(error)[-1].strip()
+        pipe.send((True, message.split("\n")[0]))
 
 
 def compete(
-    serve: Callable[..., None], engines: Sequence[str], given: tuple[Any, ...], threads: int,
+    make: Callable[..., Any],
+    engines: Sequence[str],
+    given: tuple[Any, ...],
+    threads: int,
     rounds: int,
-) -> tuple[Seconds, dict[str, Any]]:  # fmt: skip
-    """Seconds of every round and first answers, by engine.
+) -> tuple[Seconds, dict[str, Any]]:
+    """Seconds of every round and results, by engine.
 
-    serve(engine, threads, *given, pipe) is an engine's process and ends in `answer`.
+    make(engine, threads, *given) makes an engine in its process: an object with `results()`,
+    and `seconds()`, which it takes for the work.
     """
-    context = multiprocessing.get_context("spawn")
-    for name in THREAD_SETTINGS:
-        os.environ[name] = str(threads)
-    pipes: dict[str, Any] = {}
-    first = {}
-    for engine in engines:
-        pipes[engine], theirs = context.Pipe()
-        args = (engine, threads, *given, theirs)
-        context.Process(target=serve, args=args, daemon=True).start()
-        first[engine] = pipes[engine].recv()
-
-    def turn(pipe: Any) -> float:
-        pipe.send(True)
-        return float(pipe.recv())
-
-    seconds = take_turns({e: lambda e=e: turn(pipes[e]) for e in engines}, rounds)
-    for pipe in pipes.values():
-        pipe.send(False)
-    return seconds, first
+    remotes = {e: Remote(make, e, threads, *given, threads=threads) for e in engines}
+    results = {engine: remote.call("results") for engine, remote in remotes.items()}
+    turns = {engine: partial(remote.call, "seconds") for engine, remote in remotes.items()}
+    seconds = take_turns(turns, rounds)
+    for remote in remotes.values():
+        remote.close()
+    return seconds, results
 
 
 def show(

@@ -5,13 +5,16 @@ first; figures are medians with their extremes beside them.
 """
 
 import argparse
+import datetime
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -22,6 +25,11 @@ TUNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 PEERS = (
     "torch",
     "transformers",
+    "sentence-transformers",
+    "onnxruntime",
+    "onnx",
+    "openvino",
+    "ctranslate2",
     "safetensors",
     "tokenizers",
     "sentencepiece",
@@ -47,14 +55,21 @@ class Summary(NamedTuple):
 
 
 def take_turns(
-    contenders: Mapping[str, Callable[[], Figure]], rounds: int, warm_up: int = 1
+    contenders: Mapping[str, Callable[[], Figure]],
+    rounds: int,
+    warm_up: int = 1,
+    budget: float = math.inf,
 ) -> dict[str, list[Figure]]:
     """What each contender measures in every round, after `warm_up` rounds not counted.
 
-    The order is turned round every time.
+    The order is turned round every time.  After three rounds that count, none is begun once
+    `budget` seconds have passed.
     """
     figures: dict[str, list[Figure]] = {name: [] for name in contenders}
+    end = time.monotonic() + budget
     for turn in range(warm_up + rounds):
+        if turn >= warm_up + 3 and time.monotonic() > end:
+            break
         for name in sorted(contenders, reverse=turn % 2 == 1):
             figure = contenders[name]()
             if turn >= warm_up:
@@ -85,10 +100,12 @@ def machine() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
+        "date": datetime.date.today().isoformat(),
         "cpu": cpu,
         "cores": len(os.sched_getaffinity(0)),
         "commit": commit(),
         **pytxenc.show_config(quiet=True),
+        "platform": f"{platform.system()} {platform.machine()}, {' '.join(platform.libc_ver())}",
         **versions,
     }
 
@@ -117,9 +134,17 @@ def data_dir() -> Path:
 def arguments(description: str, rounds: int) -> argparse.ArgumentParser:
     """The options that every benchmark has."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--rounds", type=int, default=rounds, help=f"default {rounds}")
+    parser.add_argument("--rounds", type=positive, default=rounds, help=f"default {rounds}")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     return parser
+
+
+def positive(text: str) -> int:
+    """A number of things of which there is at least one, as an option's type."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not positive")
+    return number
 
 
 def finish(path: Path | None, results: Any) -> None:
