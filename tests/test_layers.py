@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not SOURCES, reason="no source tree beside the t
 SPECIAL = {
     r"Python\.h|structmember\.h": r"python/.*",
     r"numpy/.*": r"python/convert\.c",
-    r".*cblas.*": r"kernels/gemm\.c",
+    r".*cblas.*": r"kernels/blas\.c",
     r"utf8proc\.h": r"text/.*",
     r"onig.*\.h": r"text/regex\.c",
     r".*intrin\.h|arm_neon\.h": r"(kernels|text)/[^/]*(avx|neon)[^/]*",

@@ -60,7 +60,7 @@ def test_show_config(capsys):
     config = pytxenc.show_config()
     printed = capsys.readouterr().out
     assert config["pytxenc"] == pytxenc.__version__
-    assert config["instruction set"] in ("scalar", "avx2", "avx512")
+    assert config["instruction set"] in pytxenc._core._kernel_isas()
     assert config["OpenBLAS"].startswith("OpenBLAS ")
     assert config["threads"] == pytxenc.get_num_threads()
     assert all(str(value) in printed for value in config.values())

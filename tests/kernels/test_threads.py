@@ -89,7 +89,7 @@ def test_fork():
 
     def product():
         y = np.empty((200, 300), np.float32)
-        _core._kernel_linear(y, 300, x, 64, W, 200, 300, 64)
+        _core._kernel_blas_linear(y, 300, x, 64, W, 200, 300, 64, False)
         np.testing.assert_allclose(y, x.astype(float) @ W.T, atol=1e-4)
         loop(500)
         _core.set_num_threads(3)
