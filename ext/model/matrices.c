@@ -24,7 +24,14 @@ txe_matrices_init(struct txe_matrices *m, const struct txe_weights *w,
 {
     const size_t C = config->hidden_size, E = config->embedding_size;
     const size_t F = config->intermediate_size, nlayers = txe_config_nlayers(config);
+    const size_t widest = TXE_MAX(TXE_MAX(C, E), F);
     memset(m, 0, sizeof *m);
+    if (precision == TXE_INT8 && widest > TXE_MAX_INT8_WIDTH)
+        return txe_fail(
+            err, TXE_EVALUE,
+            "in int8 no layer may be wider than %d: their sums would exceed 32 "
+            "bits; this model has one of %zu: use bfloat16 or float32",
+            TXE_MAX_INT8_WIDTH, widest);
     m->layers = txe_calloc(nlayers, sizeof *m->layers);
     if (m->layers == NULL)
         return txe_fail_nomem(err, nlayers * sizeof *m->layers);

@@ -17,8 +17,12 @@ struct txe_matrices {
     struct txe_matrix pooler, classifier;         /* always in float32 */
 };
 
+/* 255 * 127 times this is still an int32. */
+#define TXE_MAX_INT8_WIDTH 66000
+
 /* Matrices over the arrays of `weights`, which must have been filled; nothing is packed
- * yet.  TXE_ENOMEM.  Free with txe_matrices_free. */
+ * yet.  TXE_EVALUE for int8 and a layer wider than the above, TXE_ENOMEM.  Free with
+ * txe_matrices_free. */
 txe_status txe_matrices_init(struct txe_matrices *matrices,
                              const struct txe_weights *weights,
                              const struct txe_config *config, txe_precision precision,
