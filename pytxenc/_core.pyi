@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 def get_num_threads() -> int: ...
 def set_num_threads(n: int, /) -> None: ...
 def get_isa() -> str: ...
+def measure_peak(dtype: str, seconds: float, /) -> float:
+    """Operations a second of the matrix kernels' inner loop, on data that stays in registers.
+
+    dtype as for Encoder; multiplications and additions count as two, of all threads.
+    """
+
 def get_build_info() -> dict[str, str]:
     """The "compiler" and the "utf8proc" that the extension was built with."""
 
@@ -247,11 +253,31 @@ def encoder_parameters(config: Mapping[str, Any], /) -> list[tuple[str, tuple[in
 
 @final
 class Encoder:
-    """Weights and forward pass of one model; immutable, safe to share between threads."""
+    """Weights and forward pass of one model; immutable, safe to share between threads.
+
+    dtype is the precision of the matrix products: "float32", "bfloat16" or "int8" (weights
+    with a scale for each output channel, activations for each token).  Everything between
+    them, arguments and results are float32.  Matrices are arranged for the kernels by `pack`;
+    packed=False, for float32 only, uses them where they lie.  ValueError for another dtype.
+    """
 
     def __new__(
-        cls, config: Mapping[str, Any], weights: Mapping[str, NDArray[np.float32]]
+        cls,
+        config: Mapping[str, Any],
+        weights: Mapping[str, NDArray[np.float32]],
+        dtype: str = "float32",
+        packed: bool = True,
     ) -> Encoder: ...
+    def pack(self) -> None:
+        """Arrange the matrices for the kernels, which otherwise the first call does.
+
+        Pages of a mapped file that hold them are dropped then.  Nothing is done twice.
+        """
+    def profile(self, **kwargs: Any) -> tuple[dict[str, Any], list[tuple[int, str, int]]]:
+        """`forward`, and the time that every operation took: (layer, operation, nanoseconds).
+
+        layer is an index, or -1 for what lies outside the layers.
+        """
     def forward(
         self,
         *,

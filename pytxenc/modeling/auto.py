@@ -29,6 +29,7 @@ from .heads import (
     SequenceClassificationModel,
     TokenClassificationModel,
 )
+from .precision import pop_precision
 from .pretrained import PreTrainedModel
 
 Model = TypeVar("Model", bound=PreTrainedModel, covariant=True)
@@ -151,8 +152,14 @@ class _AutoModel(Generic[Model]):
 
     @classmethod
     def from_config(cls, config: PreTrainedConfig, **kwargs: Any) -> Model:
-        """A model with new weights; ValueError where the configuration has no such model."""
-        return cls._model_class(type(config))(config, **kwargs)  # type: ignore[return-value]
+        """A model with new weights.
+
+        dtype: as for from_pretrained.  ValueError where the configuration has no such model.
+        """
+        precision = pop_precision(kwargs)
+        model = cls._model_class(type(config))(config, **kwargs).to(dtype=precision)
+        config.dtype = precision
+        return model  # type: ignore[return-value]
 
     @overload
     @classmethod

@@ -13,6 +13,7 @@ from ..configuration import PreTrainedConfig
 from ..tensor import to_numpy
 from .inputs import as_integers
 from .loading import Parameter, Weights
+from .precision import footprint
 
 _WORDS = "embeddings.word_embeddings.weight"
 
@@ -90,6 +91,7 @@ class Parameters:
     _weights: Weights
     _parameters: list[Parameter]
     _core_config: dict[str, Any]
+    _precision: str
 
     def _replace(self, weights: Weights) -> None:
         """Take other arrays of the shapes that the configuration needs."""
@@ -135,8 +137,14 @@ class Parameters:
         return self._weights[target]
 
     def get_memory_footprint(self, return_buffers: bool = True) -> int:
-        """Bytes of the parameters, tied ones counted once; there are no buffers."""
-        return sum(value.nbytes for value in self.parameters())
+        """Bytes of the parameters as the model computes with them; there are no buffers.
+
+        Tied ones count once, but for a table of words that is also a matrix of another
+        precision.  The float32 weights that a model in bfloat16 or int8 keeps beside do not
+        count; those of a mapped file take no memory.
+        """
+        shapes = {name: value.shape for name, value in self.named_parameters()}
+        return footprint(shapes, self._tied(), self._precision)
 
     def get_input_embeddings(self) -> Embedding:
         """The table of word vectors."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, overload
@@ -13,16 +12,15 @@ from numpy.typing import NDArray
 from .. import _core
 from ..arguments import unknown_keyword
 from ..checkpoint import Checkpoint
-from ..configuration import PreTrainedConfig, check_attention, dtype_name
+from ..configuration import PreTrainedConfig, check_attention
 from ..hub import HUB_KEYWORDS, Source, without_old_keywords
 from ..outputs import ModelOutput
 from ..tensor import Kind, kind_of, to_numpy
 from .inputs import as_array, as_flag, as_integers, as_states, causal_bias, split_mask, spread
 from .loading import Weights, fit_weights, initial_value
 from .parameters import Parameters
+from .precision import Precision, check_device_map, pop_precision
 from .saving import Saving
-
-logger = logging.getLogger("pytxenc")
 
 # Keywords of transformers' from_pretrained that change nothing here.
 _WITHOUT_EFFECT = frozenset(
@@ -36,8 +34,6 @@ _REFUSED = {
     "encoder_attention_mask": "cross-attention is for decoders; these models are encoders",
     "past_key_values": "caching is for decoders; these models are encoders",
 }
-_FLOAT32 = ("auto", "float32", "float")
-_HALVES = ("float16", "half", "bfloat16")
 
 Self = TypeVar("Self", bound="PreTrainedModel")
 Output = TypeVar("Output", bound=ModelOutput)
@@ -51,7 +47,7 @@ class _HasForward(Protocol[Arguments, Returned]):
     def forward(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Returned: ...
 
 
-class PreTrainedModel(Parameters, Saving):
+class PreTrainedModel(Parameters, Precision, Saving):
     """Base of all models: a configuration, float32 weights and a forward pass in C.
 
     A call never changes the model, so any number of threads may call it, also while its
@@ -68,6 +64,7 @@ class PreTrainedModel(Parameters, Saving):
     _ties: ClassVar[dict[str, str]] = {}
 
     _part_of: str | None = None
+    _pack_weights: bool = True
     training: bool
 
     def __init__(self, config: PreTrainedConfig, add_pooling_layer: bool = True) -> None:
@@ -89,7 +86,7 @@ class PreTrainedModel(Parameters, Saving):
         for parameter in self._parameters:
             source = self._active_ties().get(parameter[0])
             weights[parameter[0]] = weights[source] if source else initial(parameter)
-        self._set_weights(weights)
+        self._set_weights(weights, "float32")
         self.training = True
 
     def _set_up(self, config: Any, pooler: bool) -> None:
@@ -137,21 +134,26 @@ class PreTrainedModel(Parameters, Saving):
         return {n: getattr(self.config, n) for n in names if hasattr(self.config, n)}
 
     @classmethod
-    def layout(cls, config: Any) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+    def layout(
+        cls, config: Any
+    ) -> tuple[dict[str, Any], dict[str, tuple[int, ...]], dict[str, str]]:
         """What a model of this configuration would be, without making its weights.
 
-        Its sizes by name (hidden_size, num_hidden_layers, ...), and the shape of every
-        distinct parameter.  Errors as for the construction.
+        Its sizes by name (hidden_size, num_hidden_layers, ...), the shape of every distinct
+        parameter, and for every other the one that it is tied to.  Errors as for the
+        construction.
         """
         model = cls.__new__(cls)
         model._set_up(config, pooler=True)
         ties = model._active_ties()
         shapes = {name: shape for name, shape, _ in model._parameters if name not in ties}
-        return model._core_fields(), shapes
+        return model._core_fields(), shapes, ties
 
-    def _set_weights(self, weights: Weights) -> None:
-        self._encoder = _core.Encoder(self._core_config, weights)
+    def _set_weights(self, weights: Weights, precision: str) -> None:
+        packed = self._pack_weights or precision != "float32"
+        self._encoder = _core.Encoder(self._core_config, weights, dtype=precision, packed=packed)
         self._weights = weights
+        self._precision = precision
 
     def _replace(self, weights: Weights) -> None:
         if self._part_of is not None:
@@ -159,7 +161,7 @@ class PreTrainedModel(Parameters, Saving):
                 f"this {type(self).__name__} is a part of a {self._part_of}: change the whole"
             )
         self._configure_core()
-        self._set_weights(weights)
+        self._set_weights(weights, self._precision)
 
     def _active_ties(self) -> dict[str, str]:
         return self._ties if self.config.tie_word_embeddings else {}
@@ -204,6 +206,7 @@ class PreTrainedModel(Parameters, Saving):
         variant: str | None = None,
         state_dict: Mapping[str, Any] | None = None,
         output_loading_info: bool = False,
+        pack_weights: bool = True,
         **kwargs: Any,
     ) -> Any:
         """Load a model from a local directory or by its name on the hub.
@@ -222,18 +225,25 @@ class PreTrainedModel(Parameters, Saving):
                 configuration given, pretrained_model_name_or_path may then be None.
             output_loading_info: return (model, report) with missing_keys, unexpected_keys,
                 mismatched_keys and error_msgs.
-            **kwargs: cache_dir, force_download, local_files_only, token, revision,
-                subfolder as for huggingface_hub; dtype (computed is float32); any field of the
-                configuration.  device_map, low_cpu_mem_usage, weights_only, disable_mmap
-                and trust_remote_code are accepted and change nothing.
+            pack_weights: False uses the matrices where they lie in the mapped file, which
+                several processes then share; it is slower, and for float32 only.  By default
+                the first call arranges them for the kernels.
+            **kwargs: dtype, the precision of the matrix products: "float32" (also None and
+                "auto"), "bfloat16" or "int8", or NumPy's or torch's dtype (the older name is
+                torch_dtype).  int8 has a scale for each output channel of the weights and for
+                each token, found without calibration.  float16 is float32 and a warning.
+                cache_dir, force_download, local_files_only, token, revision, subfolder as for
+                huggingface_hub; any field of the configuration.  device_map,
+                low_cpu_mem_usage, weights_only, disable_mmap and trust_remote_code are
+                accepted and change nothing.
 
         Returns:
             The model, in evaluation mode.
 
         Raises:
             OSError: no such directory, repository or file.
-            ValueError: a malformed file, an impossible configuration, or a checkpoint of a
-                model type that pytxenc does not compute.
+            ValueError: a malformed file, an impossible configuration, another dtype, or a
+                checkpoint of a model type that pytxenc does not compute.
             RuntimeError: a tensor whose shape is not the configuration's.
             TypeError: an unknown keyword.
         """
@@ -241,8 +251,13 @@ class PreTrainedModel(Parameters, Saving):
         hub = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
         kwargs = without_old_keywords(kwargs)
         kwargs = {key: value for key, value in kwargs.items() if key not in _WITHOUT_EFFECT}
-        _check_dtype(kwargs.pop("dtype", kwargs.pop("torch_dtype", None)))
-        _check_device_map(kwargs.pop("device_map", None))
+        precision = pop_precision(kwargs)
+        pack_weights = as_flag("pack_weights", pack_weights)
+        if not pack_weights and precision != "float32":
+            raise ValueError(
+                f"pack_weights=False is for float32: {precision} weights are made from the file's"
+            )
+        check_device_map(kwargs.pop("device_map", None))
         if not isinstance(state_dict, Mapping | None):
             raise TypeError(f"state_dict must be a mapping of names to tensors, not {state_dict!r}")
         # One source for all files: on the hub they then come from one commit.
@@ -257,7 +272,7 @@ class PreTrainedModel(Parameters, Saving):
         if unused:
             known = [*cls.config_class._fields, *HUB_KEYWORDS, "dtype", "num_labels",
                      "ignore_mismatched_sizes", "use_safetensors", "variant",
-                     "output_loading_info", "add_pooling_layer"]  # fmt: skip
+                     "output_loading_info", "add_pooling_layer", "pack_weights"]  # fmt: skip
             raise unknown_keyword(f"{cls.__name__}.from_pretrained", next(iter(unused)), known)
 
         model = cls.__new__(cls)
@@ -277,7 +292,9 @@ class PreTrainedModel(Parameters, Saving):
             ignore_mismatched_sizes=ignore_mismatched_sizes,
             initial=model._initialiser(),
         )
-        model._set_weights(weights)
+        model._pack_weights = pack_weights
+        model._set_weights(weights, precision)
+        config.dtype = precision
         model.training = False
         report.log(cls.__name__, str(name))
         return (model, report.as_dict()) if output_loading_info else model
@@ -362,22 +379,12 @@ class PreTrainedModel(Parameters, Saving):
     # ---- looking at a model ----
 
     @property
-    def dtype(self) -> np.dtype[np.float32]:
-        """The dtype computed in."""
-        return np.dtype(np.float32)
-
-    @property
     def longest_input(self) -> int:
         """Tokens of the longest sequence that the model has positions for."""
         positions = int(self.config.max_position_embeddings)
         if self._family == "roberta":  # its positions begin after that of padding
             positions -= int(self.config.pad_token_id or 0) + 1
         return positions
-
-    @property
-    def device(self) -> str:
-        """Where the model computes: always "cpu"."""
-        return "cpu"
 
     @property
     def name_or_path(self) -> str:
@@ -403,20 +410,6 @@ class PreTrainedModel(Parameters, Saving):
         """The same as train(False)."""
         return self.train(False)
 
-    def to(self: Self, device: Any = None, dtype: Any = None, non_blocking: bool = False) -> Self:
-        """Returns the model, which stays on the processor and in float32.
-
-        As in torch, a dtype may stand in the place of the device.  A dtype of less precision
-        is a warning, ValueError for another device or dtype.
-        """
-        for target in (device, dtype):
-            if target is None or str(target).split(":")[0] == "cpu":
-                continue
-            if dtype_name(target) not in (*_FLOAT32, *_HALVES):
-                raise ValueError(f"pytxenc computes on the CPU only, in float32, not on {target!r}")
-            _check_dtype(target)
-        return self
-
     @property
     def base_model(self) -> PreTrainedModel:
         """The encoder without the head, sharing the weights; it can compute but not change them.
@@ -435,7 +428,9 @@ class PreTrainedModel(Parameters, Saving):
             if name.startswith(prefix)
         }
         pooler = any(name.startswith("pooler.") for name in weights)
-        base = _rebuild(cls, self.config, pooler, weights, self.training)
+        base = _rebuild(
+            cls, self.config, pooler, weights, self.training, self._precision, self._pack_weights
+        )
         base._part_of = type(self).__name__
         return base
 
@@ -449,26 +444,6 @@ class PreTrainedModel(Parameters, Saving):
     def can_generate(self) -> bool:
         """False: encoders do not write text."""
         return False
-
-    def cuda(self: Self, device: Any = None) -> Self:
-        """ValueError: the model computes on the CPU only."""
-        return self.to("cuda")
-
-    def half(self: Self) -> Self:
-        """Returns the model, in float32 still, which is a warning."""
-        return self.to(dtype="float16")
-
-    def bfloat16(self: Self) -> Self:
-        """Returns the model, in float32 still, which is a warning."""
-        return self.to(dtype="bfloat16")
-
-    def float(self: Self) -> Self:
-        """Returns the model, which is float32 already."""
-        return self
-
-    def cpu(self: Self) -> Self:
-        """Returns the model, which is there already."""
-        return self
 
     def __repr__(self) -> str:
         core, prefix = self._core_config, self.base_model_prefix + "."
@@ -491,7 +466,7 @@ class PreTrainedModel(Parameters, Saving):
             f"{core['num_attention_heads']} heads, feed-forward {core['intermediate_size']}, "
             f"{core['hidden_act']}\n"
             f"  head: {head}\n"
-            f"  parameters: {self.num_parameters():,}, float32, "
+            f"  parameters: {self.num_parameters():,}, {self._precision}, "
             f"{self.get_memory_footprint() / 1e6:,.2f} MB\n"
             ")"
         )
@@ -504,32 +479,24 @@ class PreTrainedModel(Parameters, Saving):
             self._pooler,
             weights,
             self.training,
+            self._precision,
+            self._pack_weights,
         )
 
 
 def _rebuild(
-    cls: type[PreTrainedModel], config: Any, pooler: bool, weights: Weights, training: bool
+    cls: type[PreTrainedModel],
+    config: Any,
+    pooler: bool,
+    weights: Weights,
+    training: bool,
+    precision: str,
+    pack_weights: bool,
 ) -> PreTrainedModel:
     """A pickled model again."""
     model = cls.__new__(cls)
     model._set_up(config, pooler)
-    model._set_weights(weights)
+    model._pack_weights = pack_weights
+    model._set_weights(weights, precision)
     model.training = training
     return model
-
-
-def _check_dtype(dtype: Any) -> None:
-    """A warning for a dtype of less precision than float32, ValueError for any other."""
-    name = dtype_name(dtype)
-    if name in _HALVES:
-        logger.warning("dtype %s: models are computed in float32, which is more exact", name)
-    elif name is not None and name not in _FLOAT32:
-        raise ValueError(f"dtype={dtype!r} is not supported: models compute in float32")
-
-
-def _check_device_map(device_map: Any) -> None:
-    devices = device_map.values() if isinstance(device_map, Mapping) else [device_map]
-    for device in devices:
-        name = str(device).split(":")[0]
-        if name not in ("None", "auto", "balanced", "balanced_low_0", "sequential", "cpu"):
-            raise ValueError(f"device_map={device_map!r}: pytxenc computes on the CPU only")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -114,7 +115,7 @@ class Saving(PushToHubMixin):
         commit_message: str | None = None,
         private: bool | None = None,
     ) -> None:
-        """Write config.json and the weights, as safetensors, into a directory.
+        """Write config.json and the weights, as float32 safetensors, into a directory.
 
         transformers reads them.  A file appears complete or not at all: what was there
         stays until then.  Weights larger than `max_shard_size` are cut into several files.
@@ -139,14 +140,15 @@ class Saving(PushToHubMixin):
             return
         directory = directory_to_write(save_directory)
         self.config.architectures = [type(self).__name__]
-        self.config.dtype = "float32"
         if state_dict is None:
             tensors: Arrays = self._distinct_weights()
         elif not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict must be a mapping of names to tensors, not {state_dict!r}")
         else:
             tensors = {name: to_numpy(value) for name, value in state_dict.items()}
-        self.config.save_pretrained(directory)
+        config = copy.copy(self.config)
+        config.dtype = "float32"  # of the file, whatever the model computes in
+        config.save_pretrained(directory)
         names = write_weights(directory, tensors, max_shard_size, variant)
         if push_to_hub:
             self._upload_saved(

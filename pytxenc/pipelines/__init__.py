@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from .base import ChunkPipeline, Pipeline, PipelineException, check_device
-from .loading import check_config, hub_options_of
+from .loading import check_config, check_dtype_of, hub_options_of
 from .registry import PIPELINE_REGISTRY, PipelineRegistry, infer_task
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def pipeline(
         tokenizer: directory, name, or a tokenizer, instead of the model's own.
         revision, token: of the hub.
         device: None, "cpu" or a number, all of which mean the processor.
-        dtype: as for the model's from_pretrained; computed is float32.
+        dtype: as for the model's from_pretrained: "float32" (also "auto"), "bfloat16" or
+            "int8".  A model that is given as an object keeps its own.
         model_kwargs: keywords of the model's from_pretrained, cache_dir among them.
         pipeline_class: a subclass of Pipeline instead of the task's own.
         use_fast, trust_remote_code, device_map: change nothing; code from the hub is never
@@ -114,7 +115,7 @@ def pipeline(
     if device_map not in (None, "auto", {"": "cpu"}):
         check_device(device_map)
     check_config(config)
-    options = {**(model_kwargs or {}), "dtype": kwargs.pop("torch_dtype", dtype)}
+    options = {**(model_kwargs or {}), **_dtype_option(dtype, kwargs, model_kwargs or {})}
     hub: dict[str, Any] = {"revision": revision, "token": token}
     hub |= {name: kwargs.pop(name, None) for name in ("cache_dir", "local_files_only")}
     options |= {key: value for key, value in hub.items() if value is not None}
@@ -133,6 +134,7 @@ def pipeline(
     _, entry, _ = PIPELINE_REGISTRY.check_task(task)
     if model is None:
         model = _default_model(task, entry)
+    check_dtype_of(model, options)
     chosen = pipeline_class or _resolve(entry["impl"])
     if not (isinstance(chosen, type) and issubclass(chosen, Pipeline)):
         raise TypeError(f"pipeline_class must be a subclass of Pipeline, not {chosen!r}")
@@ -144,6 +146,24 @@ def pipeline(
         **chosen.load_parts(entry, model, config, tokenizer, options),
     }
     return chosen(task=task, device=device, **parts, **kwargs)
+
+
+def _dtype_option(dtype: Any, kwargs: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """{"dtype": ...} as the arguments say, torch_dtype of the keywords among them.
+
+    Nothing where it is in the model_kwargs `given`; ValueError where it is in both.
+    """
+    older = kwargs.pop("torch_dtype", None)
+    if dtype in ("auto", None) and older is not None:
+        dtype = older
+    named = [name for name in ("dtype", "torch_dtype") if name in given]
+    if not named:
+        return {"dtype": dtype}
+    if dtype not in ("auto", None):
+        raise ValueError(
+            f"dtype is given twice: {dtype!r}, and {given[named[0]]!r} in model_kwargs"
+        )
+    return {}
 
 
 def _default_model(task: str, entry: dict[str, Any]) -> str:

@@ -104,7 +104,7 @@ class Pipeline(ABC):
         device: None, "cpu" or a number, all of which mean the processor.
         batch_size: the largest number of inputs computed at once; by default as many as
             make an efficient batch.  Results do not depend on it.
-        num_workers, binary_output, dtype: change nothing.
+        num_workers, binary_output, dtype: change nothing; a model has its precision already.
         Other keywords: defaults of those of a call.
 
         ValueError for another device or a model that does not suit; TypeError for an unknown

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from ..configuration import CONFIG_NAME, PreTrainedConfig
 from ..hub import HUB_KEYWORDS, Source
+from ..modeling.precision import as_precision
 from ..tokenization import AutoTokenizer
+
+logger = logging.getLogger("pytxenc")
 
 Options = dict[str, Any]
 
@@ -79,6 +83,19 @@ def _load_model(classes: tuple[Any, ...], name: str, config: Any, options: Optio
             failure = failure or error
     assert failure is not None
     raise failure
+
+
+def check_dtype_of(model: Any, options: Options) -> None:
+    """A warning where the options ask a model that is an object for another precision."""
+    dtype, precision = options.get("dtype", "auto"), getattr(model, "precision", None)
+    if dtype in ("auto", None) or precision is None or as_precision(dtype) == precision:
+        return
+    logger.warning(
+        "dtype %s changes nothing: the model was given, and computes in %s; model.to(dtype) "
+        "changes it",
+        dtype,
+        precision,
+    )
 
 
 def check_config(config: Any) -> None:

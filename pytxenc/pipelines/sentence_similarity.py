@@ -54,8 +54,9 @@ class SentenceSimilarityPipeline(Pipeline):
                     "sentence-similarity takes configuration and tokenizer from the model's files"
                 )
             hub = loading.hub_options_of(options)
+            further = {key: value for key, value in options.items() if key not in hub}
             hub["cache_folder"] = hub.pop("cache_dir", None)
-            model = SentenceTransformer(model, **hub)
+            model = SentenceTransformer(model, model_kwargs=further, **hub)
         return {"model": model, "tokenizer": getattr(model, "tokenizer", tokenizer)}
 
     def _check_parts(self) -> None:

@@ -84,7 +84,8 @@ class SentenceTransformer:
                 model's own, else "cosine".
             cache_folder, revision, local_files_only, token: as for huggingface_hub.
             truncate_dim: keep so many numbers of each vector.
-            model_kwargs, processor_kwargs: for the from_pretrained of encoder and tokenizer.
+            model_kwargs, processor_kwargs: for the from_pretrained of encoder and tokenizer;
+                {"dtype": "bfloat16"} or "int8" computes the encoder in that precision.
             config_kwargs: fields of the encoder's configuration.
             backend: "torch", which here names the one there is.
 
@@ -429,10 +430,25 @@ class SentenceTransformer:
         """Where the model computes: always "cpu"."""
         return "cpu"
 
-    def to(self, device: Any = None) -> SentenceTransformer:
-        """Returns the model; ValueError for another device than the processor."""
-        _check_device(device)
+    def to(self, device: Any = None, dtype: Any = None) -> SentenceTransformer:
+        """Compute the encoder in another precision from now on; returns the model.
+
+        Arguments and errors are those of the encoder's own `to`: "bfloat16", "int8", "float32".
+        """
+        self.transformers_model.to(device, dtype)
         return self
+
+    def half(self) -> SentenceTransformer:
+        """Compute in float32, which is a warning: there are no kernels for float16."""
+        return self.to(dtype="float16")
+
+    def bfloat16(self) -> SentenceTransformer:
+        """Compute the encoder in bfloat16: `to(dtype="bfloat16")`."""
+        return self.to(dtype="bfloat16")
+
+    def float(self) -> SentenceTransformer:
+        """Compute in float32: `to(dtype="float32")`."""
+        return self.to(dtype="float32")
 
     def eval(self) -> SentenceTransformer:
         """Returns the model, which never computes with dropout."""
