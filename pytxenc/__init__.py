@@ -119,6 +119,7 @@ if TYPE_CHECKING:
     from .pipelines import TokenClassificationPipeline as TokenClassificationPipeline
     from .pipelines import ZeroShotClassificationPipeline as ZeroShotClassificationPipeline
     from .pipelines import pipeline as pipeline
+    from .profiling import profile as profile
     from .seed import set_seed as set_seed
     from .sentences import SentenceTransformer as SentenceTransformer
     from .tensor import Tensor as Tensor
@@ -261,6 +262,7 @@ _EXPORTS = {
         "ZeroShotClassificationPipeline",
         "pipeline",
     ),
+    "profiling": ("profile",),
     "seed": ("set_seed",),
     "sentences": ("SentenceTransformer",),
     "tensor": ("Tensor",),

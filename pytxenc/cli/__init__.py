@@ -17,6 +17,7 @@ COMMANDS = {
     "encode": "turn texts in files into vectors",
     "fill-mask": "propose words for the masks in texts",
     "info": "tell what a model is made of, without loading it",
+    "profile": "tell where the time of a model's calls goes",
     "tokenize": "encode text files into arrays of token ids",
     "train-tokenizer": "train a tokenizer on text files",
 }

@@ -106,7 +106,7 @@ def run(arguments: argparse.Namespace) -> None:
         options = {"top_k": None, "truncation": not arguments.no_truncate}
         if arguments.function_to_apply is not None:
             options["function_to_apply"] = arguments.function_to_apply
-    classify = pipeline(task, arguments.model)
+    classify = pipeline(task, arguments.model, dtype=arguments.dtype)
     texts, total = read_texts(arguments)
     results = with_inputs(lambda stream: classify(stream, **options), texts)
     with open_results(arguments.output) as write:

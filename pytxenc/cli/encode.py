@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import pytxenc
+from pytxenc.cli.computing import add_computing_arguments, set_threads
 from pytxenc.cli.output import check_output
 from pytxenc.cli.reading import add_reading_arguments, read_options
 from pytxenc.corpus.npy import rows_file
@@ -36,11 +36,16 @@ encoder, and write them as an array (.npy) or, beside their texts, as a table (.
     python -m pytxenc encode --model ./my-model --output titles.parquet \\
         --text-field title data/*.jsonl.gz
 
+  Sooner and less exactly, by 8-bit integers:
+
+    python -m pytxenc encode --model all-MiniLM-L6-v2 --dtype int8 \\
+        --output vectors.npy lines.txt
+
   Documents that are separated by blank lines, by the first token of an encoder that
   is no sentence model, in half the space:
 
     python -m pytxenc encode --model roberta-base --pooling cls --normalize \\
-        --split blank-line --dtype float16 --output vectors.npy book.txt
+        --split blank-line --output-dtype float16 --output vectors.npy book.txt
 
 Files may be larger than memory; the output appears only when it is complete.
 In Python it is read by numpy.load("vectors.npy", mmap_mode="r").
@@ -76,15 +81,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-length", type=int, metavar="N", help="cut texts to so many tokens")
     add("--truncate-dim", type=int, metavar="N", help="keep so many numbers of each vector")
     add(
-        "--dtype",
+        "--output-dtype",
         choices=("float32", "float16"),
         default="float32",
         help="of the numbers written (default: %(default)s)",
     )
 
+    add_computing_arguments(parser)
     group = parser.add_argument_group("running")
     add = group.add_argument
-    add("--threads", type=int, metavar="N", help="threads to compute with (default: all cores)")
     add("--force", action="store_true", help="replace the output if it is there already")
     add("--quiet", "-q", action="store_true", help="no progress bar and no summary")
 
@@ -100,8 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
     batches = read_batches(files, options, nbytes=1 << 20)  # checks the files now
     if arguments.prompt is not None and arguments.prompt_name is not None:
         raise ValueError("give --prompt or --prompt-name, not both")
-    if arguments.threads is not None:
-        pytxenc.set_num_threads(arguments.threads)
+    set_threads(arguments)
     model = _load_model(arguments)
     width = model.get_embedding_dimension()
     read = count = 0
@@ -115,7 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
     start = time.monotonic()
     total = sum(map(os.path.getsize, files))
     with (
-        _writer(output, arguments.dtype, width) as append,
+        _writer(output, arguments.output_dtype, width) as append,
         _progress_bar(not arguments.quiet and sys.stderr.isatty(), total) as show,
     ):
         for window in windows(texts()):
@@ -126,19 +130,23 @@ def run(arguments: argparse.Namespace) -> None:
                 normalize_embeddings=bool(arguments.normalize),
                 show_progress_bar=False,
             )
-            append(window, _as_dtype(vectors, arguments.dtype))
+            append(window, _as_dtype(vectors, arguments.output_dtype))
             count += len(window)
             show(read, count)
     if not arguments.quiet:
         seconds = time.monotonic() - start
-        print(f"{count:,} texts, vectors of {width:,} numbers ({arguments.dtype})")
+        print(f"{count:,} texts, vectors of {width:,} numbers ({arguments.output_dtype})")
         print(f"{seconds:.1f} s, {count / max(seconds, 1e-9):,.0f} texts/s")
         print(f"written to {output}")
 
 
 def _load_model(arguments: argparse.Namespace) -> SentenceTransformer:
     """The model, with what the arguments change in it."""
-    model = SentenceTransformer(arguments.model, truncate_dim=arguments.truncate_dim)
+    model = SentenceTransformer(
+        arguments.model,
+        truncate_dim=arguments.truncate_dim,
+        model_kwargs={"dtype": arguments.dtype},
+    )
     modules = list(model)
     if arguments.pooling is not None:
         pooling = modules[1]
@@ -161,7 +169,9 @@ def _as_dtype(vectors: NDArray[np.float32], dtype: str) -> NDArray[Any]:
     with np.errstate(over="ignore"):
         narrow = vectors.astype(dtype)
     if np.isinf(narrow).any() and not np.isinf(vectors).any():
-        raise ValueError(f"--dtype {dtype}: holds no number as large as {np.abs(vectors).max():g}")
+        raise ValueError(
+            f"--output-dtype {dtype}: holds no number as large as {np.abs(vectors).max():g}"
+        )
     return narrow
 
 

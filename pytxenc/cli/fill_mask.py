@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
     from pytxenc.pipelines import PipelineException, pipeline
 
     start(arguments)
-    fill = pipeline("fill-mask", arguments.model, top_k=arguments.top_k)
+    fill = pipeline("fill-mask", arguments.model, dtype=arguments.dtype, top_k=arguments.top_k)
     options: dict[str, Any] = {}
     if arguments.targets:
         options["targets"] = arguments.targets

@@ -12,6 +12,7 @@ from typing import Any
 import pytxenc
 from pytxenc.checkpoint import Checkpoint, read_json, weight_files
 from pytxenc.hub import Source
+from pytxenc.modeling.precision import PRECISIONS, footprint
 from pytxenc.sentences.fields import read_field
 from pytxenc.sentences.loading import find_model, list_modules, read_settings
 from pytxenc.sentences.modules import Pooling, Transformer
@@ -67,7 +68,6 @@ _FORMATS = {
     ".md": "text",
     ".model": "SentencePiece",
 }
-_FLOAT32_NBYTES = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,13 +93,13 @@ def describe(name: str) -> dict[str, Any]:
 
     OSError when there is no such model, ValueError for one that is not computed here.
     """
-    source = _source(name)
+    source = find_source(name)
     options: dict[str, Any] = {"revision": source.commit} if source.commit else {}
     config = pytxenc.AutoConfig.from_pretrained(source.name, **options)
     files = _listing(source)
     sentence = _sentence(source)
-    cls = _model_class(config)
-    sizes, shapes = cls.layout(config)
+    cls = model_class(config)
+    sizes, shapes, ties = cls.layout(config)
     parameters = _parameters(shapes, cls.base_model_prefix)
     labels = None
     if cls.__name__.endswith("Classification"):
@@ -115,7 +115,7 @@ def describe(name: str) -> dict[str, Any]:
         "labels": labels,
         "sizes": {key: sizes[key] for key in _SIZES if key in sizes},
         "parameters": parameters,
-        "memory": parameters["total"] * _FLOAT32_NBYTES,
+        "memory": {dtype: footprint(shapes, ties, dtype) for dtype in PRECISIONS},
         "weights": _weights(source, files),
         "files": {file: {"format": _format(file), "bytes": files[file]} for file in sorted(files)},
         "tokenizer": _tokenizer(source, options),
@@ -125,7 +125,7 @@ def describe(name: str) -> dict[str, Any]:
     }
 
 
-def _source(name: str) -> Source:
+def find_source(name: str) -> Source:
     """Where the model is, its commit known; a bare name may be sentence-transformers' own."""
     source = Source(name)
     try:
@@ -149,7 +149,7 @@ def _listing(source: Source) -> dict[str, int]:
         return Source(path).listing() if path is not None else {}
 
 
-def _model_class(config: Any) -> Any:
+def model_class(config: Any) -> Any:
     """The class that the configuration names, else the bare encoder."""
     for name in config.architectures or ():
         if name in pytxenc.__all__:
@@ -297,6 +297,5 @@ def _weight_lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"{weights['tensors']:,} tensors: {', '.join(kinds)}"
     floats = {kind for kind in weights["dtypes"] or () if "float" in kind}
     how = ", converted from what the file has" if floats - {"float32"} else ""
-    if floats == {"float32"} and weights["file"].startswith("model."):
-        how = ", mapped from the file"
-    yield "memory", f"{_size(facts['memory'])} as float32{how}"
+    for index, (dtype, nbytes) in enumerate(facts["memory"].items()):
+        yield "" if index else "memory", f"{_size(nbytes)} in {dtype}{'' if index else how}"

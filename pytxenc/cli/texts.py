@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import pytxenc
+from pytxenc.cli.computing import add_computing_arguments, set_threads
 from pytxenc.cli.output import check_output
 from pytxenc.cli.reading import add_reading_arguments, read_options
 from pytxenc.corpus.readers import read_batches
@@ -37,7 +37,7 @@ def add_text_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_result_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare where results go and how the command runs, by which `Results` goes."""
+    """Declare where results go and how they are computed, by which `start` goes."""
     add = parser.add_argument_group("results").add_argument
     add(
         *("--output", "-o"),
@@ -50,9 +50,8 @@ def add_result_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write JSON Lines, an object for every text; also for a file named .jsonl",
     )
-    add = parser.add_argument_group("running").add_argument
-    add("--threads", type=int, metavar="N", help="threads to compute with (default: all cores)")
     add("--quiet", "-q", action="store_true", help="no progress bar")
+    add_computing_arguments(parser)
 
 
 def read_texts(arguments: argparse.Namespace) -> tuple[Iterator[str], int | None]:
@@ -74,8 +73,7 @@ def start(arguments: argparse.Namespace) -> None:
         check_output(arguments.output, arguments.force)
     if str(arguments.output).lower().endswith(_JSON_LINES):
         arguments.json = True
-    if arguments.threads is not None:
-        pytxenc.set_num_threads(arguments.threads)
+    set_threads(arguments)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from .loading import Weights
 logger = logging.getLogger("pytxenc")
 
 PRECISIONS = ("float32", "bfloat16", "int8")
+_NAMES = '"float32", "bfloat16" or "int8"'
 # Other names of dtypes that mean one of them.
 _SAME = {"auto": "float32", "float": "float32", "qint8": "int8"}
 _ITEM_NBYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
@@ -37,7 +38,7 @@ def as_precision(dtype: Any) -> str:
         return "float32"
     precision = _SAME.get(name, name)
     if precision not in PRECISIONS:
-        raise ValueError(f"dtype={dtype!r} is not supported; {_one_of_them()}")
+        raise ValueError(f"dtype={dtype!r} is not supported: it must be {_NAMES}")
     return precision
 
 
@@ -45,10 +46,6 @@ def pop_precision(kwargs: dict[str, Any]) -> str:
     """The precision that the keywords ask for: dtype, or torch_dtype, its older name."""
     dtype, older = kwargs.pop("dtype", None), kwargs.pop("torch_dtype", None)
     return as_precision(older if dtype is None else dtype)
-
-
-def _one_of_them() -> str:
-    return "it must be one of " + ", ".join(f'"{name}"' for name in PRECISIONS)
 
 
 def check_device_map(device_map: Any) -> None:
@@ -135,8 +132,7 @@ class Precision:
                 precision = as_precision(target)
             except ValueError:
                 raise ValueError(
-                    f"{target!r} is neither a dtype that is computed in nor the CPU; "
-                    f'{_one_of_them()}, or "cpu"'
+                    f"pytxenc computes on the CPU only, in {_NAMES}; not on or in {target!r}"
                 ) from None
         if precision != self._precision:
             if self._part_of is not None:
