@@ -227,12 +227,6 @@ def test_keywords(tmp_path, caplog):
     assert cls.from_pretrained(tmp_path, output_hidden_states=True)(IDS).hidden_states
     with pytest.raises(TypeError, match=r"locl_files_only.*did you mean 'local_files_only'"):
         cls.from_pretrained(tmp_path, locl_files_only=True)
-    caplog.clear()
-    for half in ("float16", torch.bfloat16):
-        assert cls.from_pretrained(tmp_path, dtype=half).dtype == np.float32
-    assert [record.args for record in caplog.records] == [("float16",), ("bfloat16",)]
-    with pytest.raises(ValueError, match="float32"):
-        cls.from_pretrained(tmp_path, dtype="float64")
 
 
 @pytest.mark.parametrize(

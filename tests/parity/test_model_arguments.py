@@ -191,19 +191,6 @@ def test_an_encoding_by_position_is_told_how_to_be_passed(bert):
         bert({"input_ids": IDS})
 
 
-def test_moving_and_converting(bert, caplog):
-    assert bert.to("cpu") is bert.to("cpu:0") is bert.to(np.float32) is bert.to(dtype="float32")
-    assert bert.float() is bert
-    for wrong in ({"device": "cuda"}, {"dtype": "float64"}, {"device": np.int8}):
-        with refused(ValueError, "CPU only, in float32"):
-            bert.to(**wrong)
-    assert not caplog.records
-    for half in (lambda: bert.to(np.float16), bert.half, bert.bfloat16):
-        caplog.clear()
-        assert half() is bert and bert.dtype == np.float32
-        assert "computed in float32" in caplog.text
-
-
 @pytest.mark.parametrize(
     ("cls", "config", "words"),
     [

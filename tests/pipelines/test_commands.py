@@ -39,6 +39,24 @@ def test_classify_texts(capsys, classifier, texts):
     ]
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
+def test_dtype(capsys, classifier, filler, texts, dtype):
+    pipe = pytxenc.pipeline("text-classification", classifier, dtype=dtype)
+    status, out, _ = run(capsys, "classify", "-m", classifier, "--dtype", dtype, "--json", *texts)
+    records = list(map(json.loads, out.splitlines()))
+    assert status == 0 and [record["score"] for record in records] == [
+        pytest.approx(found["score"], abs=1e-5) for found in pipe(texts)
+    ]
+    exact = pytxenc.pipeline("text-classification", classifier)(texts)
+    differences = [abs(a["score"] - b["score"]) for a, b in zip(records, exact, strict=True)]
+    assert 1e-5 < max(differences) < 0.1
+
+    text = "The cat sat on <mask>."
+    status, out, _ = run(capsys, "fill-mask", "-m", filler, "--dtype", dtype, "--json", text)
+    expected = pytxenc.pipeline("fill-mask", filler, dtype=dtype)(text)
+    assert status == 0 and json.loads(out)["proposals"] == expected
+
+
 def test_classify_files(capsys, classifier, texts, tmp_path):
     path, output = tmp_path / "a.jsonl.gz", tmp_path / "labels.jsonl"
     with gzip.open(path, "wt", encoding="utf-8") as file:

@@ -47,7 +47,7 @@ def test_as_a_program(bert, lines, tmp_path):
 
 def test_windows(bert, lines, tmp_path, monkeypatch):
     monkeypatch.setattr(batching, "WINDOW_TEXTS", 10)
-    shared = ["-m", bert, "--dtype", "float16", lines]
+    shared = ["-m", bert, "--output-dtype", "float16", lines]
     assert encode("-o", tmp_path / "v.npy", *shared) == 0
     expected = SentenceTransformer(bert).encode(TEXTS * 9).astype(np.float16)
     vectors = np.load(tmp_path / "v.npy")
@@ -59,6 +59,16 @@ def test_windows(bert, lines, tmp_path, monkeypatch):
     assert table["text"].to_pylist() == TEXTS * 9
     assert str(table["vector"].type) == f"fixed_size_list<element: halffloat>[{WIDTH}]"
     assert np.array_equal(np.stack(table["vector"].to_numpy()), vectors)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
+def test_dtype(bert, lines, tmp_path, dtype):
+    assert encode("-m", bert, "-o", tmp_path / "v.npy", "--dtype", dtype, lines) == 0
+    vectors = np.load(tmp_path / "v.npy")
+    model = SentenceTransformer(bert, model_kwargs={"dtype": dtype})
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, model.encode(TEXTS * 9), atol=1e-6)
+    assert np.abs(vectors - SentenceTransformer(bert).encode(TEXTS * 9)).max() > 1e-4
 
 
 def test_every_option(bert, tmp_path):
@@ -141,8 +151,8 @@ def test_numbers_too_large_for_float16(bert, lines, tmp_path, monkeypatch, capsy
     )
     output = tmp_path / "out" / "vectors.npy"
     output.parent.mkdir()
-    assert encode("-m", bert, "-o", output, "--dtype", "float16", lines) == 2
-    assert "--dtype float16: holds no number as large as 1e+06" in capsys.readouterr().err
+    assert encode("-m", bert, "-o", output, "--output-dtype", "float16", lines) == 2
+    assert "--output-dtype float16: holds no number as large as 1e+06" in capsys.readouterr().err
     assert not list(output.parent.iterdir())
     assert encode("-m", bert, "-o", output, lines) == 0
 

@@ -48,7 +48,10 @@ def test_counts(name, tmp_path):
     weights = facts["weights"]
     assert weights["dtypes"] == {"float32": counts["total"]}
     assert weights["bytes"] == os.path.getsize(tmp_path / "model.safetensors")
-    assert facts["memory"] == 4 * counts["total"]
+    memory = facts["memory"]
+    assert memory["float32"] == 4 * counts["total"]
+    for dtype, nbytes in memory.items():
+        assert nbytes == model.to(dtype).get_memory_footprint()
     assert facts["files"]["config.json"]["format"] == "JSON" and facts["tokenizer"] is None
     assert facts["sizes"]["num_hidden_layers"] == 2 and facts["sizes"]["intermediate_size"] == 40
     assert facts["labels"] == (labels if "Classification" in name else None)
@@ -75,7 +78,7 @@ def test_printed(bert, capsys):
     count = pytxenc.AutoModel.from_pretrained(bert).num_parameters()
     assert told["class"] == "BertModel (bert)" and told["task"] == "sentence embeddings"
     assert told["hidden size"] == "24" and told["parameters"] == f"{count:,}"
-    assert told["memory"].endswith("as float32, mapped from the file")
+    assert told["memory"].endswith(" in float32")
     assert told["sentence vectors"] == "Transformer > Pooling > Normalize"
     assert cli.run("info", [str(bert)]) == 0
     text = capsys.readouterr().out
@@ -110,7 +113,7 @@ def test_other_weights(bert, capsys):
     assert weights["dtypes"] == {"float16": 9} and weights["tensors"] == 2
     assert weights["bytes"] == sum(p.stat().st_size for p in bert.glob("model-*"))
     assert cli.run("info", [str(bert)]) == 0
-    assert "as float32, converted from what the file has" in capsys.readouterr().out
+    assert "in float32, converted from what the file has" in capsys.readouterr().out
     for path in bert.glob("model*"):
         path.unlink()
     assert describe(str(bert))["weights"] is None
