@@ -24,6 +24,8 @@ from pytxenc.modeling.heads import EncoderModel, MaskedLMModel
 model = pytxenc.BertModel.from_pretrained("directory")
 assert_type(model, pytxenc.BertModel)
 assert_type(model.eval().train().to("cpu"), pytxenc.BertModel)
+assert_type(model.to("int8").bfloat16().half().float(), pytxenc.BertModel)
+assert_type(pytxenc.profile(model, [[1]], runs=3).tokens_per_second, float)
 assert_type(pytxenc.BertModel(pytxenc.BertConfig()), pytxenc.BertModel)
 states = model(input_ids=[[1]], attention_mask=[[1]], output_hidden_states=True)
 assert_type(states, pytxenc.BaseModelOutputWithPoolingAndCrossAttentions)
