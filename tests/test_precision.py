@@ -3,6 +3,8 @@
 import copy
 import pickle
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -320,3 +322,15 @@ def test_sentence_embeddings(classifier):
         pytxenc.SentenceTransformer(classifier, model_kwargs={"dtype": "float64"})
     pipe = pytxenc.pipeline("sentence-similarity", classifier, dtype="int8")
     assert pipe.model.transformers_model.precision == "int8"
+
+
+def test_programs_written_for_transformers(classifier):
+    code = (
+        "from transformers import AutoModel, pipeline\n"
+        f"model = AutoModel.from_pretrained({classifier!r}, torch_dtype='bfloat16')\n"
+        f"pipe = pipeline('text-classification', {classifier!r}, torch_dtype='int8')\n"
+        "print(model.precision, pipe.model.precision, model.float().precision)\n"
+    )
+    command = [sys.executable, "-m", "pytxenc", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["bfloat16", "int8", "float32"], done.stderr
