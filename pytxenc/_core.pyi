@@ -11,9 +11,9 @@ def get_num_threads() -> int: ...
 def set_num_threads(n: int, /) -> None: ...
 def get_isa() -> str: ...
 def measure_peak(dtype: str, seconds: float, /) -> float:
-    """Operations a second of the matrix kernels' inner loop, on data that stays in registers.
+    """Operations a second that one thread reaches with products of a dtype in registers alone.
 
-    dtype as for Encoder; multiplications and additions count as two, of all threads.
+    A multiplication and an addition count as two.  seconds: to measure for, up to 60.
     """
 
 def get_build_info() -> dict[str, str]:
@@ -255,10 +255,11 @@ def encoder_parameters(config: Mapping[str, Any], /) -> list[tuple[str, tuple[in
 class Encoder:
     """Weights and forward pass of one model; immutable, safe to share between threads.
 
-    dtype is the precision of the matrix products: "float32", "bfloat16" or "int8" (weights
-    with a scale for each output channel, activations for each token).  Everything between
-    them, arguments and results are float32.  Matrices are arranged for the kernels by `pack`;
-    packed=False, for float32 only, uses them where they lie.  ValueError for another dtype.
+    dtype is the precision of the matrix products of layers and vocabulary heads: "float32",
+    "bfloat16" or "int8" (weights with a scale for each output channel, activations for each
+    token).  Everything else, arguments and results are float32.  Matrices are arranged for
+    the kernels by `pack`; packed=False, for float32 only, uses them where they lie.
+    ValueError for another dtype.
     """
 
     def __new__(
@@ -350,21 +351,8 @@ def _kernel_from_f16(isa: str, y: Any, x: Any, n: int, /) -> None: ...
 def _kernel_from_bf16(isa: str, y: Any, x: Any, n: int, /) -> None: ...
 def _kernel_add(isa: str, y: Any, a: Any, b: Any, c: Any, n: int, /) -> None: ...
 def _kernel_activation(name: str, /) -> tuple[int, int]: ...
-def _kernel_linear(
-    y: Any, ldy: int, x: Any, ldx: int, W: Any, T: int, N: int, K: int, /
-) -> None: ...
-def _kernel_gemm1(
-    C: Any,
-    ldc: int,
-    A: Any,
-    lda: int,
-    B: Any,
-    ldb: int,
-    tb: bool,
-    M: int,
-    N: int,
-    K: int,
-    /,
+def _kernel_blas_linear(
+    y: Any, ldy: int, x: Any, ldx: int, W: Any, T: int, N: int, K: int, add: bool, /
 ) -> None: ...
 def _kernel_parallel_for(counts: Any, workers: Any, count: int, work: int, /) -> None: ...
 def _text_run(

@@ -231,21 +231,33 @@ def test_one_configuration_for_two_models(model, folder):
 # ---- looking at it ----
 
 
-def test_footprint_and_repr(model):
-    """Matrices are those of torch's linear layers."""
+@pytest.mark.parametrize("name", HEADS)
+def test_footprint_and_repr(name):
+    """Matrices are those of torch's linear layers, but for heads other than of vocabularies."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    theirs = transformers.BertForMaskedLM(transformers.BertConfig(**SIZES))
-    linear = [m.weight for m in theirs.modules() if isinstance(m, torch.nn.Linear)]
-    decoder = theirs.get_output_embeddings().weight  # is the table of words too
+    cls = getattr(pytxenc, name)
+    sizes = dict(vocab_size=50, hidden_size=32, num_hidden_layers=1, num_attention_heads=2)
+    model = cls(cls.config_class(**sizes))
+    theirs = getattr(transformers, name)(getattr(transformers, cls.config_class.__name__)(**sizes))
+    layers = {n: m.weight for n, m in theirs.named_modules() if isinstance(m, torch.nn.Linear)}
+    words = theirs.get_input_embeddings().weight
+    vocabulary = any(weight is words for weight in layers.values())
+    inner = [theirs.base_model.get_submodule(part) for part in ("encoder", "transformer")
+             if hasattr(theirs.base_model, part)]  # fmt: skip
+    rounded = [m.weight for part in inner for m in part.modules() if isinstance(m, torch.nn.Linear)]
+    if hasattr(theirs.base_model, "embeddings_project"):
+        rounded.append(theirs.base_model.embeddings_project.weight)
+    if vocabulary:
+        head = {n: w for n, w in layers.items() if not n.startswith(theirs.base_model_prefix + ".")}
+        rounded += [w for n, w in head.items() if "seq_relationship" not in n and "sop" not in n]
     total = theirs.get_memory_footprint(return_buffers=False)
-    numbers = sum(weight.numel() for weight in linear)
-    rest = total - 4 * (numbers - decoder.numel())
-    scales = 4 * sum(len(weight) for weight in linear)
+    numbers = sum(weight.numel() for weight in rounded)
+    rest = total - 4 * (numbers - (words.numel() if vocabulary else 0))
     for precision, expected in (
         ("float32", total),
         ("bfloat16", rest + 2 * numbers),
-        ("int8", rest + numbers + scales),
+        ("int8", rest + numbers + 8 * sum(len(weight) for weight in rounded)),
     ):
         assert model.to(precision).get_memory_footprint() == expected
         size = f"{expected / 1e6:,.2f} MB"

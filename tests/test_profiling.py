@@ -31,7 +31,7 @@ def test_operations(model, precision):
     assert {operation.layer for operation in profile.operations} == {None, 0, 1, 2}
     assert all(operation.seconds >= 0 for operation in profile.operations)
     layers = [[o.name for o in profile.operations if o.layer == layer] for layer in range(3)]
-    assert layers[0] == layers[1] and len(layers[0]) == len(set(layers[0])) > 1
+    assert layers[0] == layers[1] and len(set(layers[0])) > 1
     assert sum(operation.seconds for operation in profile.operations) > 0
     assert 0 < profile.seconds < elapsed
     assert profile.what.startswith(f"BertForMaskedLM in {precision}, {pytxenc._core.get_isa()}, ")
@@ -121,8 +121,8 @@ def test_command(model, tmp_path, capsys):
     assert lines[0].startswith("BertForMaskedLM in int8, ") and lines[1].startswith("14 tokens in ")
     assert lines[3].split() == ["operation", "calls", "ms", "share"]
     status, out, err = run(capsys, *shared, "--layers")
-    table = out.splitlines()[len(lines) + 1 :]
-    assert table[0].split() == ["layer", "operation", "ms"]
+    table = out.partition("\n\nlayer  ")[2].splitlines()
+    assert table[0].split() == ["operation", "ms"] and len(table) > len(lines) - 4
     status, out, err = run(capsys, *shared, "--json", "--dtype", "bfloat16")
     facts = json.loads(out)
     assert (facts["batch"], facts["length"], facts["dtype"]) == (2, 7, "bfloat16")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -19,6 +20,12 @@ _NAMES = '"float32", "bfloat16" or "int8"'
 # Other names of dtypes that mean one of them.
 _SAME = {"auto": "float32", "float": "float32", "qint8": "int8"}
 _ITEM_NBYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
+_ROW_NBYTES = {"float32": 0, "bfloat16": 0, "int8": 8}  # a scale and a sum
+# Tables, of which rows are taken, and layers on a vector a text or on few labels.
+_ALWAYS_FLOAT32 = re.compile(
+    r"_embeddings\.weight$|(^|\.)(pooler|(pre_|sop_)?classifier|seq_relationship|qa_outputs"
+    r"|sequence_summary|discriminator_predictions)\."
+)
 
 Self = TypeVar("Self", bound="Precision")
 
@@ -65,13 +72,13 @@ def footprint(
     Args:
         shapes: of every distinct parameter, by name.
         ties: parameter -> the one it shares its values with.
-        precision: of the matrices that are multiplied with; tables and vectors are float32.
+        precision: of the matrices of layers and of vocabulary heads; all else is float32.
             A table that is such a matrix too counts as both, unless they are the same.
     """
     total = 0
     for name, shape in shapes.items():
-        matrix = len(shape) == 2 and not name.endswith("_embeddings.weight")
-        total += _nbytes(shape, precision if matrix else "float32")
+        rounded = len(shape) == 2 and not _ALWAYS_FLOAT32.search(name)
+        total += _nbytes(shape, precision if rounded else "float32")
     if precision != "float32":
         total += sum(
             _nbytes(shapes[source], precision)
@@ -82,8 +89,7 @@ def footprint(
 
 
 def _nbytes(shape: tuple[int, ...], precision: str) -> int:
-    scales = _ITEM_NBYTES["float32"] * shape[0] if precision == "int8" else 0
-    return math.prod(shape) * _ITEM_NBYTES[precision] + scales
+    return math.prod(shape) * _ITEM_NBYTES[precision] + shape[0] * _ROW_NBYTES[precision]
 
 
 class Precision:
@@ -101,7 +107,8 @@ class Precision:
     def precision(self) -> str:
         """The precision of the matrix products: "float32", "bfloat16" or "int8".
 
-        Everything else is computed in float32, and so are arguments and results.
+        Of those in the layers and in vocabulary heads; poolers, classifiers and everything
+        between the products are float32, and so are arguments and results.
         """
         return self._precision
 
@@ -144,7 +151,7 @@ class Precision:
 
     def cuda(self: Self, device: Any = None) -> Self:
         """ValueError: the model computes on the CPU only."""
-        raise ValueError("pytxenc computes on the CPU only")
+        return self.to("cuda")
 
     def cpu(self: Self) -> Self:
         """Returns the model, which is there already."""
