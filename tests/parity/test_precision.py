@@ -142,6 +142,7 @@ def reaction_rows():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "load"),
     [
@@ -173,11 +174,12 @@ def read_sst2(path, count):
     return [text for text, _ in pairs], np.array([int(label) for _, label in pairs])
 
 
+@pytest.mark.slow
 def test_classes_are_the_same(data_dir):
     """A linear classifier of sentiment on float32 vectors, given vectors of less precision."""
     folder = data_dir / "tasks" / "sst2"
-    texts, labels = read_sst2(folder / "train.tsv", 1000)
-    new_texts, new_labels = read_sst2(folder / "dev.tsv", 500)
+    texts, labels = read_sst2(folder / "train.tsv", 600)
+    new_texts, new_labels = read_sst2(folder / "dev.tsv", 300)
     model = pytxenc.SentenceTransformer(directory("all-minilm-l6-v2"))
     vectors = model.encode(texts, normalize_embeddings=True)
     ridge = vectors.T @ vectors + 0.1 * np.eye(vectors.shape[1])
