@@ -110,9 +110,9 @@ def fit_segments(function):
             return function((i + u) / PER_UNIT)
 
         if i == 0:  # 0 at 0
-            c = [mpf(0), *remez(lambda u: (shifted(u) / u, u), DEGREE, lo, hi)]  # noqa: B023
+            c = [mpf(0), *remez(lambda u: (shifted(u) / u, u), DEGREE, lo, hi)]
         else:
-            c = remez(lambda u: (shifted(u), mpf(1)), DEGREE + 1, lo, hi)  # noqa: B023
+            c = remez(lambda u: (shifted(u), mpf(1)), DEGREE + 1, lo, hi)
         c = [mpf(float(np.float32(float(x)))) for x in c]
         columns.append(c)
         for u in chebyshev(lo, hi, 100):
