@@ -355,6 +355,90 @@ def _kernel_blas_linear(
     y: Any, ldy: int, x: Any, ldx: int, W: Any, T: int, N: int, K: int, add: bool, /
 ) -> None: ...
 def _kernel_parallel_for(counts: Any, workers: Any, count: int, work: int, /) -> None: ...
+
+# `format` is that of a buffer of rows and tells the precision: "f" float32, "H" bfloat16,
+# "B" int8; strides count elements (ext/python/py_testing_products.c).
+
+def _kernel_to_bf16(isa: str, y: Any, x: Any, n: int, /) -> None: ...
+def _kernel_quantize(isa: str, y: Any, x: Any, n: int, /) -> tuple[float, float]: ...
+def _kernel_quantize_weights(isa: str, y: Any, x: Any, n: int, /) -> tuple[float, float]: ...
+def _kernel_transpose(
+    isa: str, y: Any, ldy: int, x: Any, ldx: int, rows: int, columns: int, /
+) -> None: ...
+def _kernel_tile_sizes(isa: str, format: str, /) -> tuple[int, int, int]:
+    """Lanes of a vector, vectors of a panel, rows of a tile."""
+
+def _kernel_tile(
+    isa: str,
+    format: str,
+    x: Any,
+    ldx: int,
+    panel: Any,
+    steps: int,
+    scale: Any,
+    low: Any,
+    bias: Any,
+    column_scale: Any,
+    column_sum: Any,
+    out: Any,
+    ldo: int,
+    add: bool,
+    rows: int,
+    vectors: int,
+    last: int,
+    /,
+) -> None: ...
+def _kernel_multiply(
+    isa: str,
+    format: str,
+    y: Any,
+    ldy: int,
+    narrow: bool,
+    x: Any,
+    ldx: int,
+    scale: Any,
+    low: Any,
+    rows: int,
+    weights: tuple[Any, ...],
+    biases: tuple[Any, ...],
+    N: int,
+    K: int,
+    first: int,
+    last: int,
+    add: bool,
+    act: str,
+    params: Any,
+    plain: bool,
+    /,
+) -> None:
+    """A product with weights that are packed for it, or `plain` ones; y in bfloat16 if
+    `narrow`."""
+
+def _kernel_attention(
+    isa: str,
+    format: str,
+    out: Any,
+    ldo: int,
+    narrow: bool,
+    q: Any,
+    ldq: int,
+    k: Any,
+    v: Any,
+    ldkv: int,
+    B: int,
+    S: int,
+    H: int,
+    D: int,
+    mask: Any,
+    needed: Any,
+    results_only: bool,
+    bias: Any,
+    probs: Any,
+    /,
+) -> None:
+    """Attention over the packed rows that `mask` and `needed` make; out in bfloat16 if
+    `narrow`."""
+
 def _text_run(
     normalizers: list[Any],
     pre_tokenizers: list[Any],

@@ -18,7 +18,8 @@ struct txe_attention {
     size_t ldq, ldkv;
     bool results_only; /* queries are the plan's results; then no probs and no bias */
     float *out;        /* as q, rows C apart */
-    uint16_t *out16; /* or, if not NULL, in bfloat16, ldo16 apart; then out is unused */
+    uint16_t *out16;   /* or, if not NULL, in bfloat16, as the precision must be then,
+                          rows   ldo16 apart; then out is unused */
     size_t ldo16;
     float *probs; /* zeroed [B, H, S, S] or NULL: the probabilities; rows and columns of
                      padding stay 0 */

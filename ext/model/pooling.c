@@ -22,13 +22,14 @@ txe_pooling_needs(bool *needed, txe_pooling mode, const struct txe_inputs *in,
         for (size_t i = b * in->S; i < (b + 1) * in->S; i++) {
             if ((in->mask != NULL && !in->mask[i]) || (pooled != NULL && !pooled[i]))
                 continue;
-            if (mode == TXE_POOL_LAST && last != SIZE_MAX)
-                needed[last] = false;
-            needed[i] = true;
             last = i;
+            if (mode != TXE_POOL_LAST)
+                needed[i] = true;
             if (mode == TXE_POOL_CLS)
                 break;
         }
+        if (last != SIZE_MAX)
+            needed[last] = true;
     }
 }
 

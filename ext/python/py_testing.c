@@ -1,8 +1,5 @@
-/* What the tests reach below the models: every table of kernels, the products, the
- * pool.
- *
- * Arrays come as buffers and are used where they lie, without copies, so that tests can
- * place them at any address; sizes and strides are checked against them. */
+/* What the tests reach below the models: every table of kernels, OpenBLAS, the pool.
+ * The products are in py_testing_products.c. */
 #include "python/state.h"
 
 #include <stdatomic.h>
@@ -11,30 +8,19 @@
 #include "base/common.h"
 #include "base/threads.h"
 #include "kernels/blas.h"
-#include "kernels/gemm.h"
-#include "kernels/kernels.h"
 #include "python/convert.h"
+#include "python/testing.h"
 
-#define MAX_BUFFERS 6
-
-/* The buffers of one call. */
-struct buffers {
-    Py_buffer views[MAX_BUFFERS];
-    size_t count;
-};
-
-static void
-buffers_release(struct buffers *buffers)
+void
+txe_buffers_release(struct txe_buffers *buffers)
 {
     while (buffers->count > 0)
         PyBuffer_Release(&buffers->views[--buffers->count]);
 }
 
-/* *out = the memory of `object`, which must have `format`'s item size and at least
- * `nitems` items; NULL for None where that is allowed.  0, or -1 with an exception. */
-static int
-buffers_add(struct buffers *buffers, void *out, PyObject *object, const char *format,
-            size_t nitems, int flags)
+int
+txe_buffers_add(struct txe_buffers *buffers, void *out, PyObject *object,
+                const char *format, size_t nitems, int flags)
 {
     *(void **)out = NULL;
     if (object == Py_None)
@@ -57,15 +43,8 @@ buffers_add(struct buffers *buffers, void *out, PyObject *object, const char *fo
     return 0;
 }
 
-#define READ(out, object, format, nitems) \
-    buffers_add(&buffers, &(out), object, format, nitems, PyBUF_SIMPLE)
-#define WRITE(out, object, format, nitems) \
-    buffers_add(&buffers, &(out), object, format, nitems, PyBUF_WRITABLE)
-
-/* Items that `rows` rows of n items, `stride` apart, reach over; false with an
- * exception when that is no size. */
-static bool
-extent(size_t *out, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t stride)
+bool
+txe_extent(size_t *out, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t stride)
 {
     if (rows < 0 || n < 0 || stride < 0) {
         PyErr_SetString(PyExc_ValueError, "sizes and strides must not be negative");
@@ -82,8 +61,8 @@ extent(size_t *out, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t stride)
     return true;
 }
 
-static int
-kernels_named(struct txe_kernels *kernels, const char *isa)
+int
+txe_kernels_named(struct txe_kernels *kernels, const char *isa)
 {
     struct txe_error err;
     if (txe_kernels_choose(kernels, isa, &err) != TXE_OK) {
@@ -121,12 +100,12 @@ kernel_layernorm(PyObject *Py_UNUSED(module), PyObject *args)
                           &residual_arg, &gamma_arg, &beta_arg, &eps, &T, &C))
         return NULL;
     struct txe_kernels kernels;
-    struct buffers buffers = {.count = 0};
+    struct txe_buffers buffers = {.count = 0};
     PyObject *result = NULL;
     float *y;
     const float *x, *bias, *residual, *gamma, *beta;
     size_t size;
-    if (kernels_named(&kernels, isa) < 0 || !extent(&size, T, C, C) ||
+    if (txe_kernels_named(&kernels, isa) < 0 || !txe_extent(&size, T, C, C) ||
         WRITE(y, y_arg, "f", size) < 0 || READ(x, x_arg, "f", size) < 0 ||
         READ(bias, bias_arg, "f", (size_t)C) < 0 ||
         READ(residual, residual_arg, "f", size) < 0 ||
@@ -138,12 +117,12 @@ kernel_layernorm(PyObject *Py_UNUSED(module), PyObject *args)
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
-    buffers_release(&buffers);
+    txe_buffers_release(&buffers);
     return result;
 }
 
-static bool
-activation_named(txe_activation *act, const char *name)
+bool
+txe_activation_named(txe_activation *act, const char *name)
 {
     if (txe_activation_find(name, act))
         return true;
@@ -161,14 +140,14 @@ kernel_bias_act(PyObject *Py_UNUSED(module), PyObject *args)
                           &name, &params_arg))
         return NULL;
     struct txe_kernels kernels;
-    struct buffers buffers = {.count = 0};
+    struct txe_buffers buffers = {.count = 0};
     PyObject *result = NULL;
     txe_activation act;
     float *x;
     const float *bias, *params;
     size_t size;
-    if (kernels_named(&kernels, isa) < 0 || !activation_named(&act, name) ||
-        !extent(&size, T, F, stride) || WRITE(x, x_arg, "f", size) < 0 ||
+    if (txe_kernels_named(&kernels, isa) < 0 || !txe_activation_named(&act, name) ||
+        !txe_extent(&size, T, F, stride) || WRITE(x, x_arg, "f", size) < 0 ||
         READ(bias, bias_arg, "f", (size_t)F) < 0 ||
         READ(params, params_arg, "f", txe_activation_nparams(act)) < 0)
         goto done;
@@ -182,7 +161,7 @@ kernel_bias_act(PyObject *Py_UNUSED(module), PyObject *args)
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
-    buffers_release(&buffers);
+    txe_buffers_release(&buffers);
     return result;
 }
 
@@ -197,14 +176,14 @@ kernel_softmax(PyObject *Py_UNUSED(module), PyObject *args)
                           &mask_arg, &mask_stride))
         return NULL;
     struct txe_kernels kernels;
-    struct buffers buffers = {.count = 0};
+    struct txe_buffers buffers = {.count = 0};
     PyObject *result = NULL;
     float *x;
     const float *mask;
     size_t size, mask_size;
-    if (kernels_named(&kernels, isa) < 0 || !extent(&size, rows, n, stride) ||
-        !extent(&mask_size, rows, n, mask_stride) || WRITE(x, x_arg, "f", size) < 0 ||
-        READ(mask, mask_arg, "f", mask_size) < 0)
+    if (txe_kernels_named(&kernels, isa) < 0 || !txe_extent(&size, rows, n, stride) ||
+        !txe_extent(&mask_size, rows, n, mask_stride) ||
+        WRITE(x, x_arg, "f", size) < 0 || READ(mask, mask_arg, "f", mask_size) < 0)
         goto done;
     Py_BEGIN_ALLOW_THREADS
     kernels.softmax(x, (size_t)rows, (size_t)n, (size_t)stride, scale, mask,
@@ -212,7 +191,7 @@ kernel_softmax(PyObject *Py_UNUSED(module), PyObject *args)
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
-    buffers_release(&buffers);
+    txe_buffers_release(&buffers);
     return result;
 }
 
@@ -226,12 +205,12 @@ convert_16(PyObject *args, bool half)
     if (!PyArg_ParseTuple(args, "sOOn", &isa, &y_arg, &x_arg, &n))
         return NULL;
     struct txe_kernels kernels;
-    struct buffers buffers = {.count = 0};
+    struct txe_buffers buffers = {.count = 0};
     PyObject *result = NULL;
     float *y;
     const uint16_t *x;
     size_t size;
-    if (kernels_named(&kernels, isa) < 0 || !extent(&size, 1, n, 0) ||
+    if (txe_kernels_named(&kernels, isa) < 0 || !txe_extent(&size, 1, n, 0) ||
         WRITE(y, y_arg, "f", size) < 0 || READ(x, x_arg, "H", size) < 0)
         goto done;
     Py_BEGIN_ALLOW_THREADS(half ? kernels.from_f16 : kernels.from_bf16)
@@ -239,7 +218,7 @@ convert_16(PyObject *args, bool half)
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
-    buffers_release(&buffers);
+    txe_buffers_release(&buffers);
     return result;
 }
 
@@ -264,12 +243,12 @@ kernel_add(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "sOOOOn", &isa, &y_arg, &a_arg, &b_arg, &c_arg, &n))
         return NULL;
     struct txe_kernels kernels;
-    struct buffers buffers = {.count = 0};
+    struct txe_buffers buffers = {.count = 0};
     PyObject *result = NULL;
     float *y;
     const float *a, *b, *c;
     size_t size;
-    if (kernels_named(&kernels, isa) < 0 || !extent(&size, 1, n, 0) ||
+    if (txe_kernels_named(&kernels, isa) < 0 || !txe_extent(&size, 1, n, 0) ||
         WRITE(y, y_arg, "f", size) < 0 || READ(a, a_arg, "f", size) < 0 ||
         READ(b, b_arg, "f", size) < 0 || READ(c, c_arg, "f", size) < 0)
         goto done;
@@ -278,7 +257,7 @@ kernel_add(PyObject *Py_UNUSED(module), PyObject *args)
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
-    buffers_release(&buffers);
+    txe_buffers_release(&buffers);
     return result;
 }
 
@@ -288,7 +267,7 @@ kernel_activation(PyObject *Py_UNUSED(module), PyObject *arg)
     Py_ssize_t nbytes;
     const char *name = txe_utf8(arg, &nbytes, "activation");
     txe_activation act;
-    if (name == NULL || !activation_named(&act, name))
+    if (name == NULL || !txe_activation_named(&act, name))
         return NULL;
     return Py_BuildValue("(in)", (int)act, (Py_ssize_t)txe_activation_nparams(act));
 }
@@ -302,13 +281,13 @@ kernel_blas_linear(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "OnOnOnnnp", &y_arg, &ldy, &x_arg, &ldx, &W_arg, &T, &N,
                           &K, &add))
         return NULL;
-    struct buffers buffers = {.count = 0};
+    struct txe_buffers buffers = {.count = 0};
     PyObject *result = NULL;
     float *y;
     const float *x, *W;
     size_t y_size, x_size, W_size;
-    if (!extent(&y_size, T, N, ldy) || !extent(&x_size, T, K, ldx) ||
-        !extent(&W_size, N, K, K) || WRITE(y, y_arg, "f", y_size) < 0 ||
+    if (!txe_extent(&y_size, T, N, ldy) || !txe_extent(&x_size, T, K, ldx) ||
+        !txe_extent(&W_size, N, K, K) || WRITE(y, y_arg, "f", y_size) < 0 ||
         READ(x, x_arg, "f", x_size) < 0 || READ(W, W_arg, "f", W_size) < 0)
         goto done;
     Py_BEGIN_ALLOW_THREADS
@@ -318,7 +297,7 @@ kernel_blas_linear(PyObject *Py_UNUSED(module), PyObject *args)
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
-    buffers_release(&buffers);
+    txe_buffers_release(&buffers);
     return result;
 }
 
@@ -346,11 +325,11 @@ kernel_parallel_for(PyObject *Py_UNUSED(module), PyObject *args)
     Py_ssize_t count, work;
     if (!PyArg_ParseTuple(args, "OOnn", &counts_arg, &workers_arg, &count, &work))
         return NULL;
-    struct buffers buffers = {.count = 0};
+    struct txe_buffers buffers = {.count = 0};
     PyObject *result = NULL;
     struct visits visits = {.work = (size_t)TXE_MAX(work, 0)};
     size_t size;
-    if (!extent(&size, 1, count, 0) ||
+    if (!txe_extent(&size, 1, count, 0) ||
         WRITE(visits.counts, counts_arg, "i", size) < 0 ||
         WRITE(visits.workers, workers_arg, "i", size) < 0)
         goto done;
@@ -359,7 +338,7 @@ kernel_parallel_for(PyObject *Py_UNUSED(module), PyObject *args)
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
-    buffers_release(&buffers);
+    txe_buffers_release(&buffers);
     return result;
 }
 
