@@ -3,6 +3,9 @@
 All have the same random weights and the same batches, each in a process of its own that is bound
 to as many processors as threads; they take turns.  Counted are real tokens, not padding.  Engines
 that are not installed are named and left out (`make bench-peers` installs them).
+
+All of it takes about half an hour on two cores, which nothing else should use: an engine whose
+threads wait for each other by spinning falls apart beside other work.
 """
 
 import tempfile
@@ -58,7 +61,15 @@ class Comparison:
     ) -> dict[str, Any]:  # fmt: skip
         batches = make_batches(work, self._model.name)
         sequences = lengths(batches)
-        states = {name: remote.call("begin", batches) for name, remote in remotes.items()}
+        states = {}
+        for contender in self._contenders:
+            name = str(contender)
+            try:
+                if name in remotes:
+                    states[name] = remotes[name].call("begin", batches)
+            except RemoteError as error:
+                self._leave_out(contender, f"{work}: {error}")
+                del remotes[name]
         reference = states.get("torch float32", states.get("pytxenc float32"))
         differences = {}
         if reference is not None:
