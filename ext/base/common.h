@@ -52,9 +52,6 @@ txe_realloc(void *old, size_t count, size_t size)
     return realloc(old, nbytes != 0 ? nbytes : 1);
 }
 
-/* Asks for memory that will be read soon; the address need not be valid. */
-#define TXE_PREFETCH(address) __builtin_prefetch(address)
-
 /* Index of the lowest and of the highest bit that is set; bits must not be 0. */
 static inline unsigned
 txe_lowest_bit(uint64_t bits)
@@ -92,11 +89,14 @@ txe_fold(uint64_t a, uint64_t b)
 #endif
 }
 
-/* Asks for the cache line at `address`, which may be anything. */
+/* Asks for the cache line at `address`, which may be anything: to the nearest cache, or
+ * to the one behind it, where more can be under way at once. */
 #if defined(__GNUC__)
 #define TXE_PREFETCH(address) __builtin_prefetch(address)
+#define TXE_PREFETCH_FAR(address) __builtin_prefetch(address, 0, 2)
 #else
 #define TXE_PREFETCH(address) ((void)(address))
+#define TXE_PREFETCH_FAR(address) ((void)(address))
 #endif
 
 #endif
