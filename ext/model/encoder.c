@@ -160,7 +160,10 @@ run_feed_forward(struct txe_pass *pass, struct txe_layer_matrices *matrices,
     const txe_precision precision = pass->encoder->precision;
     const size_t C = config->hidden_size, F = config->intermediate_size;
     const struct txe_rows x = txe_pass_rows(pass, &pass->low, pass->x, C);
-    const struct txe_rows wide = txe_pass_rows(pass, &pass->low_wide, pass->wide, F);
+    const size_t stride = txe_pass_wide_stride(pass);
+    struct txe_rows wide = txe_pass_rows(pass, &pass->low_wide, pass->wide, F);
+    if (precision == TXE_FLOAT32)
+        wide.stride = stride * sizeof *pass->wide;
     float params[TXE_MAX_ACT_PARAMS];
     if (precision == TXE_BFLOAT16 && F % 2 != 0) /* the last step's second half */
         for (size_t t = 0; t < TXE_MIN(T, (size_t)TXE_CHUNK_ROWS); t++)
@@ -173,7 +176,7 @@ run_feed_forward(struct txe_pass *pass, struct txe_layer_matrices *matrices,
                   int8 ? x.scale + t : NULL, int8 ? x.low + t : NULL},
             .rows = n,
             .y = pass->wide,
-            .ldy = F,
+            .ldy = stride,
             .y16 = precision == TXE_BFLOAT16 ? pass->low_wide.data : NULL,
             .ldy16 = wide.stride / 2,
             .act = config->act,
@@ -181,8 +184,11 @@ run_feed_forward(struct txe_pass *pass, struct txe_layer_matrices *matrices,
         };
         TXE_TRY(txe_pass_multiply(pass, "feed-forward up", &matrices->up, &up, err));
         if (int8) {
-            const struct txe_row_loop lower = {
-                .n = n, .width = F, .y = pass->wide, .low = &pass->low_wide};
+            const struct txe_row_loop lower = {.n = n,
+                                               .width = F,
+                                               .stride = stride,
+                                               .y = pass->wide,
+                                               .low = &pass->low_wide};
             txe_pass_run_rows(pass, "quantisation", &lower);
         }
         const struct txe_product down = {

@@ -37,12 +37,21 @@ txe_pass_mark(struct txe_pass *pass, const char *name)
 
 /* ---- rows ---- */
 
-/* Bytes from one low row to the next. */
+/* Bytes from one row to the next: an odd number of cache lines, as rows that are a
+ * power of two apart would drive each other out of the cache. */
 static size_t
-low_stride(txe_precision precision, size_t width)
+row_stride(txe_precision precision, size_t width)
 {
-    const size_t nbytes = txe_steps(precision, width) * 4;
-    return (nbytes + LINE_NBYTES - 1) / LINE_NBYTES * LINE_NBYTES;
+    const size_t nlines =
+        (txe_steps(precision, width) * 4 + LINE_NBYTES - 1) / LINE_NBYTES;
+    return (nlines | 1) * LINE_NBYTES;
+}
+
+size_t
+txe_pass_wide_stride(const struct txe_pass *pass)
+{
+    const size_t F = pass->encoder->config.intermediate_size;
+    return row_stride(TXE_FLOAT32, F) / sizeof(float);
 }
 
 txe_precision
@@ -61,7 +70,7 @@ txe_pass_rows(const struct txe_pass *pass, const struct txe_low_rows *low,
     const txe_precision precision = pass->encoder->precision;
     if (precision == TXE_FLOAT32)
         return (struct txe_rows){.data = x, .stride = width * sizeof *x};
-    return (struct txe_rows){low->data, low_stride(precision, width), low->scale,
+    return (struct txe_rows){low->data, row_stride(precision, width), low->scale,
                              low->low};
 }
 
@@ -74,7 +83,7 @@ lower_row(const struct txe_pass *pass, const struct txe_low_rows *low, size_t t,
     const txe_precision precision = pass->encoder->precision;
     if (precision == TXE_FLOAT32)
         return;
-    unsigned char *row = (unsigned char *)low->data + t * low_stride(precision, n);
+    unsigned char *row = (unsigned char *)low->data + t * row_stride(precision, n);
     memset(row + (txe_steps(precision, n) - 1) * 4, 0, 4);
     if (precision == TXE_BFLOAT16)
         kernels->to_bf16((uint16_t *)(void *)row, x, n);
@@ -94,6 +103,7 @@ run_row_block(void *context, size_t index, size_t worker)
     const struct txe_row_loop *loop = job->loop;
     const struct txe_encoder *encoder = job->pass->encoder;
     const size_t end = TXE_MIN((index + 1) * BLOCK_ROWS, loop->n);
+    const size_t stride = loop->stride != 0 ? loop->stride : loop->width;
     (void)worker;
     for (size_t t = index * BLOCK_ROWS; t < end; t++) {
         if (loop->fill != NULL)
@@ -104,7 +114,7 @@ run_row_block(void *context, size_t index, size_t worker)
                                         loop->norm->gamma, loop->norm->beta,
                                         encoder->config.layer_norm_eps, 1, loop->width);
         if (loop->low != NULL)
-            lower_row(job->pass, loop->low, t, loop->y + t * loop->width, loop->width);
+            lower_row(job->pass, loop->low, t, loop->y + t * stride, loop->width);
     }
 }
 
@@ -213,7 +223,7 @@ place_low_rows(struct layout *layout, struct txe_low_rows *low, txe_precision pr
 {
     const bool int8 = precision == TXE_INT8;
     low->data =
-        place(layout, n, precision != TXE_FLOAT32 ? low_stride(precision, width) : 0);
+        place(layout, n, precision != TXE_FLOAT32 ? row_stride(precision, width) : 0);
     low->scale = place(layout, int8 ? n : 0, sizeof *low->scale);
     low->low = place(layout, int8 ? n : 0, sizeof *low->low);
 }

@@ -30,7 +30,7 @@ struct txe_pass {
     struct txe_low_rows low; /* [T, max(C, E)] x or y as products take them */
     void *qkv;               /* [T, 3C] in the precision of attention */
     void *queries;           /* [N, C + a panel] those of results, where not all are */
-    float *wide;             /* [min(T, CHUNK_ROWS), F]; not in bfloat16 */
+    float *wide; /* [min(T, CHUNK_ROWS), F], rows wide_stride apart; not in bfloat16 */
     struct txe_low_rows low_wide; /* the same as the second product takes it */
     void *scratch;                /* attention */
     float *pooled;                /* [B, C], where a classifier follows */
@@ -54,9 +54,13 @@ struct txe_rows txe_pass_rows(const struct txe_pass *pass,
                               const struct txe_low_rows *low, const float *x,
                               size_t width);
 
+/* Floats from one row of pass->wide to the next. */
+size_t txe_pass_wide_stride(const struct txe_pass *pass);
+
 /* A loop over rows [n, width], the parts that are not NULL in this order. */
 struct txe_row_loop {
     size_t n, width;
+    size_t stride; /* floats from one row of x and y to the next; 0: width */
     void (*fill)(const struct txe_pass *pass, size_t row); /* writes row of y */
     const struct txe_norm_weights *norm;                   /* y = LN(x) */
     const float *x;
