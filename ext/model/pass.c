@@ -109,9 +109,8 @@ run_row_block(void *context, size_t index, size_t worker)
         if (loop->fill != NULL)
             loop->fill(job->pass, t);
         if (loop->norm != NULL)
-            encoder->kernels->layernorm(loop->y + t * loop->width,
-                                        loop->x + t * loop->width, NULL, NULL,
-                                        loop->norm->gamma, loop->norm->beta,
+            encoder->kernels->layernorm(loop->y + t * stride, loop->x + t * stride,
+                                        NULL, NULL, loop->norm->gamma, loop->norm->beta,
                                         encoder->config.layer_norm_eps, 1, loop->width);
         if (loop->low != NULL)
             lower_row(job->pass, loop->low, t, loop->y + t * stride, loop->width);
@@ -253,8 +252,8 @@ lay_out(struct txe_pass *pass, struct layout *layout)
     place_low_rows(layout, &pass->low, precision, T, width);
     pass->qkv = place(layout, T, 3 * C * element);
     pass->queries = place(layout, N < T ? N : 0, (C + TXE_PANEL_SLACK) * element);
-    pass->wide =
-        place(layout, precision != TXE_BFLOAT16 ? rows : 0, F * sizeof *pass->wide);
+    pass->wide = place(layout, precision != TXE_BFLOAT16 ? rows : 0,
+                       txe_pass_wide_stride(pass) * sizeof *pass->wide);
     place_low_rows(layout, &pass->low_wide, precision, rows, F);
     pass->scratch = place(layout, pass->nworkers, txe_attention_scratch(&attention));
     pass->pooled = place(layout, outputs->scores != NULL ? pass->plan.B : 0,
