@@ -19,9 +19,9 @@ SHAPES = {
     "no layers": dict(num_hidden_layers=0),
     "one layer": dict(num_hidden_layers=1),
     "heads of 80": dict(hidden_size=160, num_attention_heads=2, intermediate_size=321),
-    "wide": dict(hidden_size=272, num_attention_heads=4, intermediate_size=1030),
+    "wide": dict(hidden_size=144, num_attention_heads=4, intermediate_size=530),
 }
-LENGTHS = (1, 2, 3, 4, 6, 21, 128)
+LENGTHS = (1, 2, 3, 4, 6, 21, 70)
 # Largest errors, relative to the largest number of a result: against double precision with the
 # same roundings, of which some may go the other way; against float32.
 SAME_ROUNDINGS = {"float32": 1e-5, "bfloat16": 1.5e-2, "int8": 4e-2}
