@@ -254,7 +254,7 @@ lay_out(struct txe_pass *pass, struct layout *layout)
     pass->qkv = place(layout, T, 3 * C * element);
     pass->queries = place(layout, N < T ? N : 0, (C + TXE_PANEL_SLACK) * element);
     pass->wide =
-        place(layout, precision != TXE_BFLOAT16 ? rows : 0, F * sizeof *pass->wide);
+        place(layout, precision != TXE_BFLOAT16 ? rows : 0, row_stride(TXE_FLOAT32, F));
     place_low_rows(layout, &pass->low_wide, precision, rows, F);
     pass->scratch = place(layout, pass->nworkers, txe_attention_scratch(&attention));
     pass->pooled = place(layout, outputs->scores != NULL ? pass->plan.B : 0,
