@@ -20,7 +20,9 @@ MODELS = {
     "electra replaced": make_config("electra", "replaced", hidden_act="gelu_new"),
     "distilbert sequence": make_config("distilbert", "sequence", hidden_act="relu"),
 }
-LENGTHS = (1, 2, 7, 16, 33, 40, 64, 90, 3)
+LENGTHS = (1, 2, 7, 16, 33, 40, 64, 3)
+# More rows than the encoder takes at once through its widest layers.
+MANY = (*LENGTHS, 128, 90, 128, 1)
 PAD = 1
 
 
@@ -97,9 +99,10 @@ def check_alone_or_in_a_batch(dtype):
     for model, config in MODELS.items():
         encoder, rng = make_encoder(config, dtype), np.random.default_rng(1)
         for side in ("right", "left"):
-            batch = make_batch(rng, LENGTHS, side)
+            lengths = MANY if side == "right" else LENGTHS
+            batch = make_batch(rng, lengths, side)
             whole = encoder.forward(**batch, **outputs_of(config))
-            for b in range(len(LENGTHS)):
+            for b in range(len(lengths)):
                 alone = encoder.forward(**one_of(batch, b), **outputs_of(config))
                 compare_sequence(whole, alone, batch["attention_mask"], b, side, model)
 
@@ -108,7 +111,7 @@ def check_order_of_sequences(dtype):
     for model, config in MODELS.items():
         encoder = make_encoder(config, dtype)
         batch = make_batch(np.random.default_rng(2), LENGTHS)
-        order = np.array([4, 0, 8, 1, 7, 2, 6, 3, 5])
+        order = np.random.default_rng(7).permutation(len(LENGTHS))
         first = flat(encoder.forward(**batch, **outputs_of(config)))
         turned = {name: value[order] for name, value in batch.items()}
         for name, array in flat(encoder.forward(**turned, **outputs_of(config))).items():
@@ -119,7 +122,7 @@ def check_order_of_sequences(dtype):
 def check_threads(dtype):
     for model, config in MODELS.items():
         encoder, rng = make_encoder(config, dtype), np.random.default_rng(3)
-        for lengths in (LENGTHS, (129,), (128, 128, 128)):
+        for lengths in (LENGTHS, (129,), (128, 128, 90)):
             batch = make_batch(rng, lengths)
             batch["position_ids"] %= 130
             _core.set_num_threads(1)
