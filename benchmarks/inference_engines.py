@@ -56,9 +56,8 @@ class Pytxenc(Engine):
         self._model = getattr(pytxenc, f"{family}Model").from_pretrained(
             folder, add_pooling_layer=False, dtype=dtype, **options
         )
-        computed = str(self._model.dtype).removeprefix("torch.")
-        if computed != dtype:
-            raise RuntimeError(f"computes in {computed}")
+        if self._model.precision != dtype:
+            raise RuntimeError(f"computes in {self._model.precision}")
         self._dtype, self._threads = dtype, threads
 
     def encode(self, given: Any) -> Any:
