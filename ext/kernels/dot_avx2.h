@@ -1,5 +1,5 @@
 /* Steps of the matrix products over AVX2, FMA and, where DOT_VNNI is set, AVX-VNNI: see
- * gemm_impl.h, whose terms these are.  Include it inside the target region, vec_avx2.h
+ * tile_impl.h, whose terms these are.  Include it inside the target region, vec_avx2.h
  * before it. */
 #ifndef TXE_KERNELS_DOT_AVX2_H
 #define TXE_KERNELS_DOT_AVX2_H

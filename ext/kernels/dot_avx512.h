@@ -1,5 +1,5 @@
 /* Steps of the matrix products over AVX-512 (F, BW, CD, DQ, VL) and, where DOT_VNNI and
- * DOT_BF16 are set, with VPDPBUSD and VDPBF16PS: see gemm_impl.h, whose terms these
+ * DOT_BF16 are set, with VPDPBUSD and VDPBF16PS: see tile_impl.h, whose terms these
  * are. Include it inside the target region, vec_avx512.h before it. */
 #ifndef TXE_KERNELS_DOT_AVX512_H
 #define TXE_KERNELS_DOT_AVX512_H

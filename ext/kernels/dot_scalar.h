@@ -1,4 +1,4 @@
-/* Steps of the matrix products in plain C: see gemm_impl.h, whose terms these are. */
+/* Steps of the matrix products in plain C: see tile_impl.h, whose terms these are. */
 #ifndef TXE_KERNELS_DOT_SCALAR_H
 #define TXE_KERNELS_DOT_SCALAR_H
 

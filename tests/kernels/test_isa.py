@@ -1,6 +1,8 @@
 """The choice of instruction set, and the committed coefficients."""
 
 import os
+import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,18 +32,54 @@ def test_every_possible_value():
     assert run(code, PYTXENC_ISA="").stdout.strip() == _core._kernel_isas()[-1]
 
 
-def test_unknown_value_names_the_choices():
-    result = run("from pytxenc import _core", PYTXENC_ISA="sse9")
-    assert result.returncode != 0
+ISAS = ["scalar", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_bf16"]
+MISSING = [isa for isa in ISAS if isa not in _core._kernel_isas()]
+
+
+@pytest.mark.parametrize("name", [*MISSING, "sse9"])
+def test_what_is_not_to_be_had_names_the_choices(name):
+    result = run("from pytxenc import _core", PYTXENC_ISA=name)
+    assert result.returncode == 1
     message = result.stderr.strip().splitlines()[-1]
-    assert message.startswith("ImportError") and '"sse9"' in message
+    assert message.startswith("ImportError") and f'"{name}"' in message
     for isa in _core._kernel_isas():
         assert f'"{isa}"' in message
+    with pytest.raises(ValueError, match="not to be had on this machine"):
+        _core._kernel_add(name, bytearray(), b"", b"", None, 0)
 
 
-def test_tables_by_name():
-    with pytest.raises(ValueError, match="instruction set"):
-        _core._kernel_add("mmx", bytearray(), b"", b"", None, 0)
+def compiled(tmp_path, source, *flags):
+    """What the C compiler makes of a file, its path; skips without one."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None or not (ROOT / "ext").is_dir():
+        pytest.skip("needs a C compiler and the source tree")
+    made = tmp_path / "made"
+    clean = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}  # a sanitizer
+    subprocess.run(
+        [compiler, "-std=c11", "-O2", f"-I{ROOT / 'ext'}", source, "-o", made, *flags],
+        env=clean,
+        check=True,
+    )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("isa", "instruction"),
+    [("avx2_vnni", "vpdpbusd"), ("avx512_vnni", "vpdpbusd"), ("avx512_bf16", "vdpbf16ps")],
+)
+def test_instructions_that_few_machines_have_are_compiled(tmp_path, isa, instruction):
+    if platform.machine() != "x86_64":
+        pytest.skip("only x86-64 has them")
+    assembly = compiled(tmp_path, ROOT / "ext" / "kernels" / f"{isa}.c", "-S").read_text()
+    assert instruction in assembly
+
+
+@pytest.mark.skipif("avx2" not in _core._kernel_isas(), reason="needs AVX2")
+def test_tiles_of_avx_vnni_without_its_instruction(tmp_path):
+    """Exact over all sizes, with the instruction worked out by others: see vnni_driver.c."""
+    program = compiled(tmp_path, Path(__file__).with_name("vnni_driver.c"), "-lm")
+    result = subprocess.run([program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
 
 
 def test_coefficients_are_those_of_the_script():
