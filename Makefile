@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test dev lint format asan bench bench-peers clean
+.PHONY: help demo test dev lint format asan valgrind bench bench-peers clean
 
 SOURCES := $(shell find ext pytxenc -name '*.[ch]' -o -name '*.py' -o -name '*.pyi') \
 	setup.py pyproject.toml README.md LICENSE
@@ -54,6 +54,11 @@ asan: .venv-asan/.installed ## tests and fuzzers under AddressSanitizer and UBSa
 	for fuzzer in tests/fuzz/fuzz_*.py; do \
 		$(ASAN_RUN) .venv-asan/bin/python $$fuzzer --runs $(FUZZ_RUNS); \
 	done
+
+valgrind: .venv-dev/.dev ## forward passes of small models under valgrind
+	@command -v valgrind >/dev/null || \
+		{ echo "Please run this and try again: apt-get install valgrind libc6-dbg"; exit 1; }
+	.venv-dev/bin/python tests/model/valgrind_pass.py
 
 bench: .venv/.test ## compare speeds with other engines and tokenizers; a suite: make bench-inference
 	@for bench in benchmarks/bench_*.py; do $(PLAIN) .venv/bin/python $$bench; done
