@@ -6,6 +6,7 @@ As a program, this prints result files of bench_inference.py as Markdown tables:
 """
 
 import argparse
+import re
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -158,7 +159,7 @@ def _dated(date: str, tables: dict[tuple[str, int], list[dict[str, Any]]]) -> It
 
 
 def _shown(work: str) -> str:
-    return work.replace("x", " × ")
+    return re.sub(r"^(\d+)x(\d+)$", r"\1 × \2", work)
 
 
 def _cell(told: dict[str, Any], dtype: str, goals: bool) -> str:
