@@ -73,7 +73,8 @@ struct txe_tile {
 
 /* The tiles of one precision.  The error of a result is that of a chain of K additions
  * in f32 (in int8: of none); a result is the same bits whatever the other rows and
- * columns of its tile. */
+ * columns of its tile.  The instruction of avx512_bf16 takes denormals as zeros and
+ * makes none; elsewhere they count. */
 #define TXE_PEAK_OPERANDS (8 * 48)
 struct txe_tiles {
     void (*run)(const struct txe_tile *tile);
