@@ -6,8 +6,8 @@ As a program, this prints result files of bench_inference.py as Markdown tables:
 """
 
 import argparse
-import re
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
