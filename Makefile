@@ -58,7 +58,7 @@ asan: .venv-asan/.installed ## tests and fuzzers under AddressSanitizer and UBSa
 valgrind: .venv-dev/.dev ## forward passes of small models under valgrind
 	@command -v valgrind >/dev/null || \
 		{ echo "Please run this and try again: apt-get install valgrind libc6-dbg"; exit 1; }
-	.venv-dev/bin/python tests/model/valgrind_pass.py
+	.venv-dev/bin/python tests/encoders/valgrind_pass.py
 
 bench: .venv/.test ## compare speeds with other engines and tokenizers; a suite: make bench-inference
 	@for bench in benchmarks/bench_*.py; do $(PLAIN) .venv/bin/python $$bench; done
