@@ -11,12 +11,12 @@
 
 #include "base/common.h"
 
-enum { LINE_NBYTES = 64, LARGE_PAGE_NBYTES = 2 << 20 };
+enum { LARGE_PAGE_NBYTES = 2 << 20 };
 
 void *
 txe_alloc_lines(size_t nbytes)
 {
-    size_t unit = nbytes >= LARGE_PAGE_NBYTES ? LARGE_PAGE_NBYTES : LINE_NBYTES;
+    size_t unit = nbytes >= LARGE_PAGE_NBYTES ? LARGE_PAGE_NBYTES : TXE_LINE_NBYTES;
     void *memory;
     if (posix_memalign(&memory, unit, nbytes != 0 ? nbytes : unit) != 0)
         return NULL;
@@ -27,6 +27,19 @@ txe_alloc_lines(size_t nbytes)
         (void)madvise(memory, nbytes / unit * unit, MADV_HUGEPAGE);
 #endif
     return memory;
+}
+
+void *
+txe_place(struct txe_layout *layout, size_t count, size_t size)
+{
+    size_t nbytes;
+    void *at = layout->memory != NULL ? layout->memory + layout->nbytes : NULL;
+    if (!txe_mul_size(count, size, &nbytes) ||
+        !txe_add_size(nbytes, TXE_LINE_NBYTES - 1, &nbytes) ||
+        !txe_add_size(layout->nbytes, nbytes & ~(size_t)(TXE_LINE_NBYTES - 1),
+                      &layout->nbytes))
+        layout->overflow = true;
+    return at;
 }
 
 /* ---- pages that can be dropped ---- */
@@ -120,7 +133,7 @@ struct txe_block {
 static void *
 memory_of(struct txe_block *block)
 {
-    return (char *)block + LINE_NBYTES;
+    return (char *)block + TXE_LINE_NBYTES;
 }
 
 void *
@@ -130,9 +143,9 @@ txe_spare_take(struct txe_spare *spare, size_t nbytes)
     if (block != NULL && block->nbytes >= nbytes)
         return memory_of(block);
     free(block);
-    if (nbytes > SIZE_MAX - LINE_NBYTES)
+    if (nbytes > SIZE_MAX - TXE_LINE_NBYTES)
         return NULL;
-    block = txe_alloc_lines(nbytes + LINE_NBYTES);
+    block = txe_alloc_lines(nbytes + TXE_LINE_NBYTES);
     if (block == NULL)
         return NULL;
     block->nbytes = nbytes;
@@ -144,7 +157,8 @@ txe_spare_give(struct txe_spare *spare, void *memory)
 {
     if (memory != NULL)
         free(atomic_exchange(
-            &spare->block, (struct txe_block *)(void *)((char *)memory - LINE_NBYTES)));
+            &spare->block,
+            (struct txe_block *)(void *)((char *)memory - TXE_LINE_NBYTES)));
 }
 
 void

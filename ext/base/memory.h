@@ -2,12 +2,28 @@
 #ifndef TXE_BASE_MEMORY_H
 #define TXE_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* nbytes that begin at a cache line, and, where there are many and the system has them,
  * lie in large pages, so that random access to them is quick.  NULL when there is no
  * memory.  Free with free(). */
 void *txe_alloc_lines(size_t nbytes);
+
+/* Bytes of a cache line; the blocks given out here begin at one. */
+#define TXE_LINE_NBYTES 64
+
+/* Arrays one behind the other in one block.  The same calls first count, with `memory`
+ * NULL, and then, from nbytes 0 on again, give the addresses. */
+struct txe_layout {
+    unsigned char *memory; /* the block, at a cache line, or NULL */
+    size_t nbytes;         /* taken so far */
+    bool overflow;         /* the sizes exceed size_t */
+};
+
+/* The next `count` elements of `size` bytes, in cache lines of their own, so that no
+ * two arrays share one; NULL while counting. */
+void *txe_place(struct txe_layout *layout, size_t count, size_t size);
 
 /* Says that the pages of these nbytes can be dropped at any time, as reading them again
  * brings them back: those of a mapped file.  txe_pages_end: that the range which

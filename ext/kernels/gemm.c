@@ -1,9 +1,7 @@
 /* Matrix products: see gemm.h. */
-#define _POSIX_C_SOURCE 200809L
 #include "kernels/gemm.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/common.h"
 #include "base/threads.h"
 #include "kernels/blas.h"
@@ -65,12 +63,11 @@ run_panel(const struct job *job, size_t panel_index, size_t row, size_t end)
         .last = TXE_MIN(lanes, w->N - column - (panel.count - 1) * lanes),
     };
     for (; row < end; row += tiles->rows) {
+        const struct txe_rows x = txe_rows_from(&p->x, row);
         tile.rows = TXE_MIN(tiles->rows, end - row);
-        tile.x = (const char *)p->x.data + row * p->x.stride;
-        if (w->precision == TXE_INT8) {
-            tile.scale = p->x.scale + row;
-            tile.low = p->x.low + row;
-        }
+        tile.x = x.data;
+        tile.scale = x.scale;
+        tile.low = x.low;
         tile.out = p->y16 != NULL ? memory : p->y + row * p->ldy + column;
         tile.ldo = p->y16 != NULL ? panel.count * lanes : p->ldy;
         tiles->run(&tile);
@@ -174,27 +171,21 @@ txe_multiply_plain(const struct txe_product *product, const struct txe_matrix *w
 
 /* ---- the peak ---- */
 
-static double
-now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 double
 txe_measure_peak(const struct txe_tiles *tiles, double seconds)
 {
     const size_t steps = 100000;
     const float operand[TXE_PEAK_OPERANDS] = {0};
     volatile float sink;
+    const int64_t start = txe_clock_ns();
+    int64_t end = start;
     double best = 0;
-    for (double start = now(), end = start; end - start < seconds;) {
-        const double before = now();
+    while ((double)(end - start) < 1e9 * seconds) {
+        const int64_t before = txe_clock_ns();
         sink = tiles->peak(steps, operand);
-        end = now();
+        end = txe_clock_ns();
         const double speed =
-            2.0 * (double)(steps * tiles->peak_products) / (end - before);
+            2e9 * (double)(steps * tiles->peak_products) / (double)(end - before);
         best = TXE_MAX(best, speed);
     }
     (void)sink;

@@ -13,6 +13,18 @@ struct txe_rows {
     const float *scale, *low;
 };
 
+/* The same rows without the first `first`. */
+static inline struct txe_rows
+txe_rows_from(const struct txe_rows *rows, size_t first)
+{
+    return (struct txe_rows){
+        .data = (const char *)rows->data + first * rows->stride,
+        .stride = rows->stride,
+        .scale = rows->scale != NULL ? rows->scale + first : NULL,
+        .low = rows->low != NULL ? rows->low + first : NULL,
+    };
+}
+
 /* y = act(x W^T + b), or y += x W^T + b, for `rows` rows x. */
 struct txe_product {
     struct txe_rows x;

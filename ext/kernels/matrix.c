@@ -7,7 +7,6 @@
 #include "base/memory.h"
 #include "base/threads.h"
 
-#define LINE_NBYTES 64
 #define MAX_LANES 16
 
 /* Full panels of `nvectors`; what is left makes one more, or two of two vectors. */
@@ -96,14 +95,27 @@ pack_panel(void *context, size_t index, size_t worker)
     }
 }
 
-/* Adds count floats, from a new cache line on, to *total; false on overflow. */
-static bool
-plan_floats(size_t *total, size_t *offset, size_t count)
+/* Columns that have a scale and a sum, those beyond N among them. */
+static size_t
+count_scales(const struct packing *p)
 {
-    const size_t unit = LINE_NBYTES / sizeof(float);
-    *offset = *total;
-    return txe_add_size(count, unit - 1, &count) &&
-           txe_add_size(*total, count / unit * unit, total);
+    return p->matrix->precision == TXE_INT8 ? p->nvectors * p->kernels->lanes : 0;
+}
+
+/* Places the parts of a packed matrix; returns where its head is. */
+static struct txe_packed *
+lay_out(struct packing *p, struct txe_layout *layout)
+{
+    const size_t vector = p->nvectors * p->kernels->lanes;
+    struct txe_packed *head = txe_place(layout, 1, sizeof *head);
+    size_t size = 0;
+    if (!txe_mul_size(vector, p->steps, &size))
+        layout->overflow = true;
+    p->panels = txe_place(layout, size, sizeof *p->panels);
+    p->bias = txe_place(layout, vector, sizeof *p->bias);
+    p->scale = txe_place(layout, count_scales(p), sizeof *p->scale);
+    p->sum = txe_place(layout, count_scales(p), sizeof *p->sum);
+    return head;
 }
 
 static txe_status
@@ -113,40 +125,34 @@ pack(struct txe_packed **out, const struct txe_matrix *m,
     const size_t lanes = kernels->lanes, nworkers = txe_threads_get();
     const size_t nvectors = (m->N + lanes - 1) / lanes;
     const size_t steps = txe_steps(m->precision, m->K), vector = nvectors * lanes;
-    const size_t per_column = m->precision == TXE_INT8 ? vector : 0;
-    size_t size, total = 0, head, panels, bias, scale, sum;
+    size_t size;
     struct packing p = {
         .matrix = m, .kernels = kernels, .steps = steps, .nvectors = nvectors};
-    float *memory = NULL;
-    if (txe_mul_size(vector, steps, &size) &&
-        plan_floats(&total, &head, sizeof **out / sizeof(float) + 1) &&
-        plan_floats(&total, &panels, size) && plan_floats(&total, &bias, vector) &&
-        plan_floats(&total, &scale, per_column) &&
-        plan_floats(&total, &sum, per_column) && total <= SIZE_MAX / sizeof *memory)
-        memory = txe_alloc_lines(total * sizeof *memory);
-    if (memory != NULL && txe_mul_size(nworkers * lanes, steps, &size))
+    struct txe_layout layout = {0};
+    lay_out(&p, &layout);
+    if (!layout.overflow)
+        layout.memory = txe_alloc_lines(layout.nbytes);
+    if (layout.memory != NULL && txe_mul_size(nworkers * lanes, steps, &size))
         p.scratch = txe_alloc(size, sizeof *p.scratch);
     if (p.scratch == NULL) {
-        free(memory);
+        free(layout.memory);
         return txe_fail(err, TXE_ENOMEM,
                         "out of memory: weights of %zu x %zu as the kernels want them",
                         m->N, m->K);
     }
-    p.panels = (uint32_t *)(void *)(memory + panels);
-    p.bias = memory + bias;
-    p.scale = memory + scale;
-    p.sum = memory + sum;
+    layout.nbytes = 0;
+    struct txe_packed *head = lay_out(&p, &layout);
     memset(p.bias, 0, vector * sizeof *p.bias);
-    memset(p.scale, 0, per_column * sizeof *p.scale);
-    memset(p.sum, 0, per_column * sizeof *p.sum);
+    memset(p.scale, 0, count_scales(&p) * sizeof *p.scale);
+    memset(p.sum, 0, count_scales(&p) * sizeof *p.sum);
     const size_t per_part = m->N / m->nparts;
     for (size_t i = 0; i < m->nparts; i++)
         if (m->bias[i] != NULL)
             memcpy(p.bias + i * per_part, m->bias[i], per_part * sizeof *p.bias);
     txe_parallel_for(txe_panel_count(kernels, nvectors), nworkers, pack_panel, &p);
     free(p.scratch);
-    *out = (struct txe_packed *)(void *)(memory + head);
-    **out = (struct txe_packed){m->precision, m->N,   steps,   nvectors,
+    *out = head;
+    *head = (struct txe_packed){m->precision, m->N,   steps,   nvectors,
                                 p.panels,     p.bias, p.scale, p.sum};
     return TXE_OK;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/common.h"
+#include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/matrix.h"
 
@@ -17,7 +18,6 @@
 #define BLOCK_NBYTES ((size_t)128 << 10)
 #define TILE_ROWS 24 /* a multiple of the rows of every tile: 4, 6, 8 */
 #define TASKS_PER_THREAD 4
-#define LINE_NBYTES 64
 
 /* What the tasks of one run share. */
 struct run {
@@ -69,44 +69,35 @@ block_nbytes(size_t lds)
     return TXE_MIN(BLOCK_ROWS * row, TXE_MAX(BLOCK_NBYTES, TILE_ROWS * row));
 }
 
-/* Takes nbytes, in whole cache lines, from *scratch. */
-static void *
-carve(unsigned char **scratch, size_t nbytes)
-{
-    void *memory = *scratch;
-    *scratch += round_up(nbytes, LINE_NBYTES);
-    return memory;
-}
-
-/* Lays the arrays of a head with so many keys into scratch; returns their size. */
-static size_t
+/* Places the arrays of a head with so many keys. */
+static void
 lay_out(struct head *head, const struct txe_attention *a, size_t nkeys,
-        unsigned char *scratch)
+        struct txe_layout *layout)
 {
     const size_t lanes = a->kernels->lanes;
     const size_t D = a->config->hidden_size / a->config->num_heads;
     const size_t width = round_up(D, lanes);
-    unsigned char *end = scratch;
     head->nkeys = nkeys;
     head->lds = round_up(nkeys, lanes);
     head->vectors_k = head->lds / lanes;
     head->steps_k = txe_steps(a->precision, nkeys);
-    head->keys = carve(&end, head->lds * txe_steps(a->precision, D) * 4);
-    head->values = carve(&end, width * head->steps_k * 4);
+    head->keys = txe_place(layout, head->lds, txe_steps(a->precision, D) * 4);
+    head->values = txe_place(layout, width, head->steps_k * 4);
     const size_t scores = block_nbytes(head->lds);
-    head->scores = carve(&end, scores);
+    head->scores = txe_place(layout, scores, 1);
     const bool low = a->precision == TXE_BFLOAT16;
-    head->weights = carve(&end, low ? scores / 2 + BLOCK_ROWS * 4 : 0);
-    head->context = carve(&end, low ? BLOCK_ROWS * width * sizeof *head->context : 0);
-    return (size_t)(end - scratch);
+    head->weights = txe_place(layout, low ? scores / 2 + BLOCK_ROWS * 4 : 0, 1);
+    head->context =
+        txe_place(layout, low ? BLOCK_ROWS : 0, width * sizeof *head->context);
 }
 
 size_t
 txe_attention_scratch(const struct txe_attention *attention)
 {
     struct head head;
-    static unsigned char nothing[1];
-    return lay_out(&head, attention, attention->plan->max_keys, nothing);
+    struct txe_layout layout = {0};
+    lay_out(&head, attention, attention->plan->max_keys, &layout);
+    return layout.overflow ? SIZE_MAX : layout.nbytes;
 }
 
 /* Row `row` of packed rows `ld` elements apart, from the head's first element on. */
@@ -290,8 +281,8 @@ attend_chunk(void *context, size_t index, size_t worker)
     if (first >= nqueries)
         return;
     const size_t end = TXE_MIN(first + run->chunk_rows, nqueries);
-    lay_out(&head, a, head.sequence->nkeys,
-            run->scratch + worker * run->scratch_nbytes);
+    struct txe_layout layout = {.memory = run->scratch + worker * run->scratch_nbytes};
+    lay_out(&head, a, head.sequence->nkeys, &layout);
     pack_keys(&head);
     pack_values(&head);
     const size_t rows = block_rows(head.lds);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/common.h"
+#include "base/memory.h"
 
 static txe_status
 check_range(const char *what, const int64_t *values, size_t limit, const char *table,
@@ -127,16 +128,28 @@ plan_sequence(struct txe_plan *plan, const struct txe_inputs *in, size_t b,
     plan->max_keys = TXE_MAX(plan->max_keys, nkeys);
 }
 
+/* Places the arrays of a plan, B and S set; returns room for the positions of one
+ * sequence. */
+static int64_t *
+lay_out(struct txe_plan *plan, struct txe_layout *layout)
+{
+    const size_t tokens = plan->B * plan->S;
+    plan->sequences = txe_place(layout, plan->B, sizeof *plan->sequences);
+    plan->rows = txe_place(layout, tokens, sizeof *plan->rows);
+    plan->results = txe_place(layout, tokens, sizeof *plan->results);
+    plan->positions = txe_place(layout, tokens, sizeof *plan->positions);
+    return txe_place(layout, plan->S, sizeof *plan->positions);
+}
+
 bool
 txe_plan_nbytes(size_t *nbytes, size_t B, size_t S)
 {
-    size_t tokens, sequences, positions;
-    return txe_mul_size(B, S, &tokens) &&
-           txe_mul_size(tokens, 2 * sizeof(size_t) + sizeof(int64_t), &tokens) &&
-           txe_mul_size(B, sizeof(struct txe_sequence), &sequences) &&
-           txe_mul_size(S, sizeof(int64_t), &positions) &&
-           txe_add_size(tokens, sequences, &tokens) &&
-           txe_add_size(tokens, positions, nbytes);
+    struct txe_plan plan = {.B = B, .S = S};
+    struct txe_layout layout = {0};
+    size_t tokens;
+    lay_out(&plan, &layout);
+    *nbytes = layout.nbytes;
+    return txe_mul_size(B, S, &tokens) && !layout.overflow;
 }
 
 txe_status
@@ -148,11 +161,8 @@ txe_plan_make(struct txe_plan *plan, void *memory, const struct txe_inputs *in,
     TXE_TRY(check_inputs(in, config, err));
     plan->B = in->B;
     plan->S = in->S;
-    plan->sequences = memory;
-    plan->rows = (size_t *)(plan->sequences + in->B);
-    plan->results = plan->rows + in->B * in->S;
-    plan->positions = (int64_t *)(plan->results + in->B * in->S);
-    int64_t *positions = plan->positions + in->B * in->S;
+    struct txe_layout layout = {.memory = memory};
+    int64_t *positions = lay_out(plan, &layout);
     for (size_t b = 0; b < in->B; b++) {
         TXE_TRY(count_positions(positions, in, config, b, err));
         plan_sequence(plan, in, b, needed, narrow, positions);

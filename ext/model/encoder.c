@@ -170,10 +170,8 @@ run_feed_forward(struct txe_pass *pass, struct txe_layer_matrices *matrices,
             ((uint16_t *)pass->low_wide.data)[t * wide.stride / 2 + F] = 0;
     for (size_t t = 0; t < T; t += TXE_CHUNK_ROWS) {
         const size_t n = TXE_MIN((size_t)TXE_CHUNK_ROWS, T - t);
-        const bool int8 = precision == TXE_INT8;
         const struct txe_product up = {
-            .x = {(const char *)x.data + t * x.stride, x.stride,
-                  int8 ? x.scale + t : NULL, int8 ? x.low + t : NULL},
+            .x = txe_rows_from(&x, t),
             .rows = n,
             .y = pass->wide,
             .ldy = stride,
@@ -183,7 +181,7 @@ run_feed_forward(struct txe_pass *pass, struct txe_layer_matrices *matrices,
             .act_params = txe_pass_act_params(params, config->act, &w->act),
         };
         TXE_TRY(txe_pass_multiply(pass, "feed-forward up", &matrices->up, &up, err));
-        if (int8) {
+        if (precision == TXE_INT8) {
             const struct txe_row_loop lower = {.n = n,
                                                .width = F,
                                                .stride = stride,

@@ -47,13 +47,8 @@ project(struct txe_pass *pass, const char *name, struct txe_matrix *matrix, floa
     const size_t T = pass->plan.T, N = matrix->N;
     for (size_t t = 0; t < T; t += TXE_LOGITS_CHUNK_ROWS) {
         const size_t n = TXE_MIN((size_t)TXE_LOGITS_CHUNK_ROWS, T - t);
-        const bool int8 = matrix->precision == TXE_INT8;
-        const struct txe_product product = {.x = {(const char *)x->data + t * x->stride,
-                                                  x->stride, int8 ? x->scale + t : NULL,
-                                                  int8 ? x->low + t : NULL},
-                                            .rows = n,
-                                            .y = pass->chunk,
-                                            .ldy = N};
+        const struct txe_product product = {
+            .x = txe_rows_from(x, t), .rows = n, .y = pass->chunk, .ldy = N};
         TXE_TRY(txe_pass_multiply(pass, name, matrix, &product, err));
         for (size_t i = 0; i < n; i++)
             memcpy(out + pass->plan.rows[t + i] * N, pass->chunk + i * N,

@@ -1,26 +1,17 @@
 /* What the parts of a forward pass share: see pass.h. */
-#define _POSIX_C_SOURCE 200809L
 #include "model/pass.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/common.h"
+#include "base/memory.h"
 #include "base/threads.h"
 #include "model/attention.h"
 
 #define BLOCK_ROWS 16 /* rows one task of a loop over rows takes */
-#define LINE_NBYTES 64
 
 /* ---- the profile ---- */
-
-static int64_t
-now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
 
 void
 txe_pass_mark(struct txe_pass *pass, const char *name)
@@ -28,7 +19,7 @@ txe_pass_mark(struct txe_pass *pass, const char *name)
     struct txe_profile *profile = pass->outputs->profile;
     if (profile == NULL)
         return;
-    const int64_t time = now();
+    const int64_t time = txe_clock_ns();
     if (name != NULL && profile->count < profile->room)
         profile->entries[profile->count++] =
             (struct txe_profile_entry){name, pass->layer, time - pass->marked};
@@ -43,8 +34,8 @@ static size_t
 row_stride(txe_precision precision, size_t width)
 {
     const size_t nlines =
-        (txe_steps(precision, width) * 4 + LINE_NBYTES - 1) / LINE_NBYTES;
-    return (nlines | 1) * LINE_NBYTES;
+        (txe_steps(precision, width) * 4 + TXE_LINE_NBYTES - 1) / TXE_LINE_NBYTES;
+    return (nlines | 1) * TXE_LINE_NBYTES;
 }
 
 size_t
@@ -195,40 +186,19 @@ find_needed(bool *needed, const struct txe_config *config,
 
 /* ---- memory ---- */
 
-/* Arrays one behind the other in one block: offsets first, then addresses. */
-struct layout {
-    unsigned char *memory; /* NULL while sizes are counted */
-    size_t nbytes;
-    bool overflow;
-};
-
-/* count * size bytes in whole cache lines, so that no two arrays share one. */
-static void *
-place(struct layout *layout, size_t count, size_t size)
-{
-    size_t nbytes;
-    void *at = layout->memory != NULL ? layout->memory + layout->nbytes : NULL;
-    if (!txe_mul_size(count, size, &nbytes) ||
-        !txe_add_size(nbytes, LINE_NBYTES - 1, &nbytes) ||
-        !txe_add_size(layout->nbytes, nbytes & ~(size_t)(LINE_NBYTES - 1),
-                      &layout->nbytes))
-        layout->overflow = true;
-    return at;
-}
-
 static void
-place_low_rows(struct layout *layout, struct txe_low_rows *low, txe_precision precision,
-               size_t n, size_t width)
+place_low_rows(struct txe_layout *layout, struct txe_low_rows *low,
+               txe_precision precision, size_t n, size_t width)
 {
     const bool int8 = precision == TXE_INT8;
-    low->data =
-        place(layout, n, precision != TXE_FLOAT32 ? row_stride(precision, width) : 0);
-    low->scale = place(layout, int8 ? n : 0, sizeof *low->scale);
-    low->low = place(layout, int8 ? n : 0, sizeof *low->low);
+    low->data = txe_place(layout, n,
+                          precision != TXE_FLOAT32 ? row_stride(precision, width) : 0);
+    low->scale = txe_place(layout, int8 ? n : 0, sizeof *low->scale);
+    low->low = txe_place(layout, int8 ? n : 0, sizeof *low->low);
 }
 
 static void
-lay_out(struct txe_pass *pass, struct layout *layout)
+lay_out(struct txe_pass *pass, struct txe_layout *layout)
 {
     const struct txe_encoder *encoder = pass->encoder;
     const struct txe_config *config = &encoder->config;
@@ -246,20 +216,21 @@ lay_out(struct txe_pass *pass, struct layout *layout)
                                             .kernels = encoder->kernels,
                                             .precision =
                                                 txe_pass_attention_precision(pass)};
-    pass->found = place(layout, N, sizeof *pass->found);
-    pass->x = place(layout, T, C * sizeof *pass->x);
-    pass->y = place(layout, T, width * sizeof *pass->y);
+    pass->found = txe_place(layout, N, sizeof *pass->found);
+    pass->x = txe_place(layout, T, C * sizeof *pass->x);
+    pass->y = txe_place(layout, T, width * sizeof *pass->y);
     place_low_rows(layout, &pass->low, precision, T, width);
-    pass->qkv = place(layout, T, 3 * C * element);
-    pass->queries = place(layout, N < T ? N : 0, (C + TXE_PANEL_SLACK) * element);
-    pass->wide = place(layout, precision != TXE_BFLOAT16 ? rows : 0,
-                       txe_pass_wide_stride(pass) * sizeof *pass->wide);
+    pass->qkv = txe_place(layout, T, 3 * C * element);
+    pass->queries = txe_place(layout, N < T ? N : 0, (C + TXE_PANEL_SLACK) * element);
+    pass->wide = txe_place(layout, precision != TXE_BFLOAT16 ? rows : 0,
+                           txe_pass_wide_stride(pass) * sizeof *pass->wide);
     place_low_rows(layout, &pass->low_wide, precision, rows, F);
-    pass->scratch = place(layout, pass->nworkers, txe_attention_scratch(&attention));
-    pass->pooled = place(layout, outputs->scores != NULL ? pass->plan.B : 0,
-                         C * sizeof *pass->pooled);
-    pass->chunk = place(layout, TXE_MIN(T, (size_t)TXE_LOGITS_CHUNK_ROWS),
-                        widest * sizeof *pass->chunk);
+    pass->scratch =
+        txe_place(layout, pass->nworkers, txe_attention_scratch(&attention));
+    pass->pooled = txe_place(layout, outputs->scores != NULL ? pass->plan.B : 0,
+                             C * sizeof *pass->pooled);
+    pass->chunk = txe_place(layout, TXE_MIN(T, (size_t)TXE_LOGITS_CHUNK_ROWS),
+                            widest * sizeof *pass->chunk);
 }
 
 txe_status
@@ -280,7 +251,7 @@ txe_pass_begin(struct txe_pass *pass, struct txe_error *err)
     TXE_TRY(txe_plan_make(&pass->plan, pass->plan_memory, in, &encoder->config, needed,
                           narrow, err));
     pass->nworkers = txe_threads_get();
-    struct layout layout = {0};
+    struct txe_layout layout = {0};
     lay_out(pass, &layout);
     if (!layout.overflow)
         layout.memory = pass->memory =

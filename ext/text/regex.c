@@ -1,13 +1,12 @@
 /* Oniguruma behind its limits: see regex.h. */
-#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "text/regex.h"
 
 #include <limits.h>
 #include <oniguruma.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/common.h"
 #include "text/rewrite.h"
 #include "text/unicode.h"
@@ -115,9 +114,7 @@ txe_regex_free(struct txe_regex *regex)
 static double
 seconds(void)
 {
-    struct timespec now = {0, 0};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return 1e-9 * (double)txe_clock_ns();
 }
 
 /* Whether there is time left, looking at the clock when another `nbytes` to be read
