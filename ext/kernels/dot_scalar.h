@@ -4,40 +4,12 @@
 
 #include "kernels/vec_scalar.h"
 
+#include "kernels/dot_f32.h"
+
 #define PANEL_VECTORS 8
 #define F32_ROWS 4
 #define BF16_ROWS 4
 #define S8_ROWS 4
-
-typedef vf f32_sum;
-typedef vf f32_row;
-typedef vf f32_column;
-
-static inline f32_sum
-f32_zero(void)
-{
-    return 0.0f;
-}
-
-static inline f32_row
-f32_load_row(const void *p)
-{
-    float x;
-    memcpy(&x, p, sizeof x);
-    return x;
-}
-
-static inline f32_column
-f32_load_column(const void *p)
-{
-    return f32_load_row(p);
-}
-
-static inline f32_sum
-f32_dot(f32_sum sum, f32_row x, f32_column w)
-{
-    return v_fma(x, w, sum);
-}
 
 /* Two bfloat16, the first in the low half. */
 typedef vf bf16_sum;
