@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/real.h"
 #include "kernels/kernels.h"
 
 /* BERT: positions 0..S-1.  RoBERTa: positions counted over non-pad ids, after

@@ -307,7 +307,7 @@ list_activation(struct list *list, const char *prefix, const struct row *row,
     const txe_activation act =
         row->dims[0] == 'L' ? list->config->pooler_act : list->config->act;
     const bool prelu = act == TXE_ACT_PRELU;
-    const float **slots = (const float **)(void *)(base + row->offset);
+    const txe_real **slots = (const txe_real **)(void *)(base + row->offset);
     for (size_t i = 0; i < txe_activation_nparams(act); i++) {
         struct txe_param *param =
             next_param(list, prefix, row->name,

@@ -9,17 +9,17 @@
 
 /* y = x weight^T + bias; weight [out, in], bias [out]. */
 struct txe_linear_weights {
-    const float *weight, *bias;
+    const txe_real *weight, *bias;
 };
 
 /* LayerNorm: gamma, beta [width]. */
 struct txe_norm_weights {
-    const float *gamma, *beta;
+    const txe_real *gamma, *beta;
 };
 
 /* An activation's own parameters, one number each; NULL beyond those it has. */
 struct txe_act_weights {
-    const float *params[TXE_MAX_ACT_PARAMS];
+    const txe_real *params[TXE_MAX_ACT_PARAMS];
 };
 
 struct txe_layer_weights {
@@ -36,14 +36,14 @@ struct txe_masked_lm_weights {
     struct txe_act_weights act;
     struct txe_norm_weights norm;      /* [E] */
     struct txe_linear_weights decoder; /* [V, E] */
-    const float *bias; /* [V]; in BERT's, RoBERTa's and ALBERT's state dicts only:
+    const txe_real *bias; /* [V]; in BERT's, RoBERTa's and ALBERT's state dicts only:
                           decoder.bias is what is added */
 };
 
 struct txe_weights {
-    const float *word;                    /* [V, E] */
-    const float *position;                /* [max_positions, E] */
-    const float *type;                    /* [type_vocab_size, E]; or NULL */
+    const txe_real *word;                    /* [V, E] */
+    const txe_real *position;                /* [max_positions, E] */
+    const txe_real *type;                    /* [type_vocab_size, E]; or NULL */
     struct txe_norm_weights norm;         /* [E] */
     struct txe_linear_weights projection; /* [C, E]; see txe_config_projects */
     struct txe_linear_weights pooler; /* [C, C]; or a classifier's own first layer */
@@ -68,7 +68,7 @@ struct txe_param {
     char name[TXE_MAX_NAME]; /* as in the state dict, head and prefix included */
     size_t ndim, shape[2];   /* ndim 0 to 2 */
     txe_init init;
-    const float **slot; /* where its pointer lives in the struct txe_weights given */
+    const txe_real **slot; /* where its pointer lives in the struct txe_weights given */
 };
 
 /* Room for the layers of a model with `config` (checked); all pointers NULL.  Free with
