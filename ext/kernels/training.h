@@ -1,6 +1,7 @@
-/* What training needs of arithmetic on plain arrays beyond kernels.h: gradients, losses,
- * dropout.  One table of functions per instruction set, as there; same conventions.
- * Gradients d<name> stand beside what they are of; those of parameters are added to. */
+/* What training needs of arithmetic on plain arrays beyond kernels.h: gradients,
+ * losses, dropout.  One table of functions per instruction set, as there; same
+ * conventions. Gradients d<name> stand beside what they are of; those of parameters are
+ * added to. */
 #ifndef TXE_KERNELS_TRAINING_H
 #define TXE_KERNELS_TRAINING_H
 
@@ -9,9 +10,9 @@
 
 /* Which numbers a place in the network draws.  Element i of a row is dropped where the
  * 16-bit half-word i of the row's stream of Philox4x32-10 (Salmon et al., SC 2011) is
- * below round(65536 p); what stays is multiplied by `scale`, 65536 / (65536 - threshold).
- * The stream of a row: key = seed (64 bits), counter = (block of eight elements, row,
- * `site`, row >> 32). */
+ * below round(65536 p); what stays is multiplied by `scale`, 65536 / (65536 -
+ * threshold). The stream of a row: key = seed (64 bits), counter = (block of eight
+ * elements, row, `site`, row >> 32). */
 struct txe_dropout {
     uint64_t seed;
     uint32_t site;      /* purpose and layer; see train/dropout.h */
@@ -23,9 +24,9 @@ struct txe_training_kernels {
     /* y = LN(x) for T rows, as struct txe_kernels has it. */
     void (*layernorm)(txe_real *y, const txe_real *x, const txe_real *gamma,
                       const txe_real *beta, txe_real eps, size_t T, size_t C);
-    /* dx = the gradient of x given dy of LN(x); dgamma [C], dbeta [C] (NULL: not wanted) +=
-     * theirs, row by row.  dx may be dy.  The mean and deviation are computed again from
-     * x [T, C]. */
+    /* dx = the gradient of x given dy of LN(x); dgamma [C], dbeta [C] (NULL: not
+     * wanted) += theirs, row by row.  dx may be dy.  The mean and deviation are
+     * computed again from x [T, C]. */
     void (*layernorm_backward)(txe_real *dx, txe_real *dgamma, txe_real *dbeta,
                                const txe_real *dy, const txe_real *x,
                                const txe_real *gamma, txe_real eps, size_t T, size_t C);
@@ -34,7 +35,8 @@ struct txe_training_kernels {
     void (*act)(txe_real *y, const txe_real *x, size_t n, txe_activation act,
                 const txe_real *params);
     /* dx = dy act'(x), y = act(x) (NULL: not wanted), dparams (NULL: not wanted) += the
-     * gradients of the activation's own parameters; [n] each; dx may be dy, y may be x. */
+     * gradients of the activation's own parameters; [n] each; dx may be dy, y may be x.
+     */
     void (*act_backward)(txe_real *dx, txe_real *y, txe_real *dparams,
                          const txe_real *dy, const txe_real *x, size_t n,
                          txe_activation act, const txe_real *params);
@@ -43,20 +45,20 @@ struct txe_training_kernels {
      * [rows, mask_stride] or NULL. */
     void (*softmax)(txe_real *x, size_t rows, size_t n, size_t stride, txe_real scale,
                     const txe_real *mask, size_t mask_stride);
-    /* ds = scale p (dp - sum p dp), row by row over the first n; p the softmax.  ds may be
-     * dp.  All three [rows, stride]. */
+    /* ds = scale p (dp - sum p dp), row by row over the first n; p the softmax.  ds may
+     * be dp.  All three [rows, stride]. */
     void (*softmax_backward)(txe_real *ds, const txe_real *p, const txe_real *dp,
                              size_t rows, size_t n, size_t stride, txe_real scale);
 
-    /* y[i] = x[i] scale, or 0 where the row's stream says so; [n]; y may be x.  If `add`,
-     * that is added to y. */
+    /* y[i] = x[i] scale, or 0 where the row's stream says so; [n]; y may be x.  If
+     * `add`, that is added to y. */
     void (*dropout)(txe_real *y, const txe_real *x, size_t n,
                     const struct txe_dropout *dropout, uint64_t row, bool add);
 
-    /* -log softmax(x)[label], smoothed: (1 - smoothing) of it and smoothing times the mean
-     * of -log softmax over all n.  Then x = weight (softmax(x) - target), target the
-     * smoothed one: the gradient, unless weight is 0, when x is left as it was.  *best: the
-     * index of the largest x, the first of equals.  In nats. */
+    /* -log softmax(x)[label], smoothed: (1 - smoothing) of it and smoothing times the
+     * mean of -log softmax over all n.  Then x = weight (softmax(x) - target), target
+     * the smoothed one: the gradient, unless weight is 0, when x is left as it was.
+     * *best: the index of the largest x, the first of equals.  In nats. */
     double (*cross_entropy)(txe_real *x, size_t n, size_t label, txe_real smoothing,
                             txe_real weight, size_t *best);
 

@@ -5,143 +5,22 @@
 
 #include "base/common.h"
 #include "python/convert.h"
-
-PyObject *
-txe_shape_tuple(size_t ndim, const size_t *shape)
-{
-    PyObject *tuple = PyTuple_New((Py_ssize_t)ndim);
-    for (size_t i = 0; tuple != NULL && i < ndim; i++) {
-        PyObject *size = PyLong_FromSize_t(shape[i]);
-        if (size == NULL)
-            Py_CLEAR(tuple);
-        else
-            PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, size);
-    }
-    return tuple;
-}
+#include "python/model_inputs.h"
 
 /* The arguments of one call, held while C computes with them. */
 struct call {
-    struct txe_array ids, embeds, mask, wanted, bias, types, positions, predicted,
-        pooled;
+    struct txe_input_arrays arrays;
+    struct txe_array wanted, predicted, pooled;
     struct txe_inputs inputs;
 };
 
 static void
 call_release(struct call *call)
 {
-    txe_array_release(&call->ids);
-    txe_array_release(&call->embeds);
-    txe_array_release(&call->mask);
+    txe_inputs_release(&call->arrays);
     txe_array_release(&call->wanted);
-    txe_array_release(&call->bias);
-    txe_array_release(&call->types);
-    txe_array_release(&call->positions);
     txe_array_release(&call->predicted);
     txe_array_release(&call->pooled);
-}
-
-/* NumPy lets other bytes be viewed as bools; C does not. */
-static int
-check_bools(const struct txe_array *array, const char *what)
-{
-    const unsigned char *bytes = array->data;
-    for (size_t i = 0; i < array->shape[0] * array->shape[1]; i++)
-        if (bytes[i] > 1) {
-            PyErr_Format(PyExc_ValueError,
-                         "%s holds %d, which is neither true nor false", what,
-                         (int)bytes[i]);
-            return -1;
-        }
-    return 0;
-}
-
-/* Reads an optional argument that must have the batch's shape (B, S). */
-static int
-read_grid(struct txe_array *array, PyObject *object, txe_dtype dtype, const char *what,
-          const struct txe_inputs *inputs)
-{
-    if (object == Py_None)
-        return 0;
-    if (txe_array_read(array, object, dtype, what) < 0)
-        return -1;
-    if (array->ndim == 2 && array->shape[0] == inputs->B &&
-        array->shape[1] == inputs->S)
-        return dtype == TXE_BOOL ? check_bools(array, what) : 0;
-    PyObject *shape = txe_shape_tuple(array->ndim, array->shape);
-    if (shape != NULL)
-        PyErr_Format(PyExc_ValueError, "%s has shape %S; the batch needs (%zu, %zu)",
-                     what, shape, inputs->B, inputs->S);
-    Py_XDECREF(shape);
-    return -1;
-}
-
-static int
-read_tokens(struct call *call, PyObject *ids, PyObject *embeds,
-            const struct txe_config *config)
-{
-    if ((ids == Py_None) == (embeds == Py_None)) {
-        PyErr_SetString(PyExc_ValueError,
-                        "You must specify exactly one of input_ids or inputs_embeds");
-        return -1;
-    }
-    struct txe_array *tokens = ids != Py_None ? &call->ids : &call->embeds;
-    const char *what = ids != Py_None ? "input_ids" : "inputs_embeds";
-    if (txe_array_read(tokens, ids != Py_None ? ids : embeds,
-                       ids != Py_None ? TXE_I64 : TXE_F32, what) < 0)
-        return -1;
-    size_t ndim = ids != Py_None ? 2 : 3;
-    if (tokens->ndim != ndim ||
-        (ndim == 3 && tokens->shape[2] != config->embedding_size)) {
-        PyObject *shape = txe_shape_tuple(tokens->ndim, tokens->shape);
-        if (shape != NULL && ndim == 2)
-            PyErr_Format(PyExc_ValueError,
-                         "input_ids has shape %S; it must be (batch, length): wrap one "
-                         "sequence in a list, or use return_tensors in the tokenizer",
-                         shape);
-        else if (shape != NULL)
-            PyErr_Format(PyExc_ValueError,
-                         "inputs_embeds has shape %S; it must be (batch, length, %zu)",
-                         shape, config->embedding_size);
-        Py_XDECREF(shape);
-        return -1;
-    }
-    call->inputs.B = tokens->shape[0];
-    call->inputs.S = tokens->shape[1];
-    call->inputs.ids = call->ids.data;
-    call->inputs.embeds = call->embeds.data;
-    return 0;
-}
-
-/* The four-dimensional mask [B or 1, H or 1, S or 1, S]: a stride of 0 repeats. */
-static int
-read_bias(struct call *call, PyObject *object, const struct txe_config *config)
-{
-    if (object == Py_None)
-        return 0;
-    if (txe_array_read(&call->bias, object, TXE_F32, "attention_mask") < 0)
-        return -1;
-    struct txe_inputs *in = &call->inputs;
-    const size_t want[4] = {in->B, config->num_heads, in->S, in->S};
-    const size_t *shape = call->bias.shape;
-    bool fits = call->bias.ndim == 4 && shape[3] == want[3];
-    for (size_t i = 0; fits && i < 3; i++)
-        fits = shape[i] == want[i] || shape[i] == 1;
-    if (!fits) {
-        PyObject *got = txe_shape_tuple(call->bias.ndim, shape);
-        if (got != NULL)
-            PyErr_Format(PyExc_ValueError,
-                         "attention_mask has shape %S; with four dimensions it must be "
-                         "(%zu or 1, %zu or 1, %zu or 1, %zu)",
-                         got, want[0], want[1], want[2], want[3]);
-        Py_XDECREF(got);
-        return -1;
-    }
-    in->bias = call->bias.data;
-    in->bias_strides[2] = shape[2] == 1 ? 0 : shape[3];
-    in->bias_strides[1] = shape[1] == 1 ? 0 : shape[2] * shape[3];
-    in->bias_strides[0] = shape[0] == 1 ? 0 : shape[1] * shape[2] * shape[3];
-    return 0;
 }
 
 /* A tuple of `count` zeroed arrays, their memory in *data (free with free()). */
@@ -273,13 +152,13 @@ txe_encoder_call(struct txe_encoder *encoder, PyObject *args, PyObject *kwargs,
                                "pooled_tokens",
                                NULL};
     const struct txe_config *config = &encoder->config;
-    PyObject *ids = Py_None, *embeds = Py_None, *mask = Py_None, *bias = Py_None;
-    PyObject *types = Py_None, *positions = Py_None, *wanted = Py_None;
-    PyObject *predicted = Py_None, *pooled = Py_None;
+    struct txe_input_objects objects = TXE_NO_INPUTS;
+    PyObject *wanted = Py_None, *predicted = Py_None, *pooled = Py_None;
     struct wanted want = {.last_hidden = 1};
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "|$OOOOOOOppppppOzO:forward", keywords, &ids, &embeds, &mask,
-            &bias, &types, &positions, &wanted, &want.last_hidden, &want.hidden_states,
+            args, kwargs, "|$OOOOOOOppppppOzO:forward", keywords, &objects.ids,
+            &objects.embeds, &objects.mask, &objects.bias, &objects.types,
+            &objects.positions, &wanted, &want.last_hidden, &want.hidden_states,
             &want.attentions, &want.pooled, &want.logits, &want.scores, &predicted,
             &want.pooling, &pooled))
         return NULL;
@@ -298,26 +177,13 @@ txe_encoder_call(struct txe_encoder *encoder, PyObject *args, PyObject *kwargs,
     struct txe_outputs out = {0};
     PyObject *results = NULL;
     struct txe_error err;
-    if (read_tokens(&call, ids, embeds, config) < 0 ||
-        read_grid(&call.mask, mask, TXE_BOOL, "attention_mask", &call.inputs) < 0 ||
-        read_grid(&call.wanted, wanted, TXE_BOOL, "wanted", &call.inputs) < 0 ||
-        read_grid(&call.types, types, TXE_I64, "token_type_ids", &call.inputs) < 0 ||
-        read_grid(&call.positions, positions, TXE_I64, "position_ids", &call.inputs) <
+    if (txe_inputs_read(&call.inputs, &call.arrays, &objects, config) < 0 ||
+        txe_grid_read(&call.wanted, wanted, TXE_BOOL, "wanted", &call.inputs) < 0 ||
+        txe_grid_read(&call.predicted, predicted, TXE_BOOL, "positions", &call.inputs) <
             0 ||
-        read_grid(&call.predicted, predicted, TXE_BOOL, "positions", &call.inputs) <
-            0 ||
-        read_grid(&call.pooled, pooled, TXE_BOOL, "pooled", &call.inputs) < 0 ||
-        read_bias(&call, bias, config) < 0)
+        txe_grid_read(&call.pooled, pooled, TXE_BOOL, "pooled", &call.inputs) < 0)
         goto fail;
-    if (call.mask.data != NULL && call.bias.data != NULL) {
-        PyErr_SetString(PyExc_ValueError,
-                        "attention_mask and attention_bias exclude each other");
-        goto fail;
-    }
-    call.inputs.mask = call.mask.data;
     call.inputs.wanted = call.wanted.data;
-    call.inputs.types = call.types.data;
-    call.inputs.positions = call.positions.data;
     out.predicted = call.predicted.data;
     out.pooled_tokens = call.pooled.data;
     if ((results = PyDict_New()) == NULL ||

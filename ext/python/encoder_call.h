@@ -15,7 +15,4 @@
 PyObject *txe_encoder_call(struct txe_encoder *encoder, PyObject *args,
                            PyObject *kwargs, struct txe_profile *profile);
 
-/* A shape as a tuple of ints. */
-PyObject *txe_shape_tuple(size_t ndim, const size_t *shape);
-
 #endif

@@ -11,6 +11,7 @@
 #include "python/convert.h"
 #include "python/encoder_call.h"
 #include "python/model_config.h"
+#include "python/model_inputs.h"
 
 /* ---- parameters ---- */
 
@@ -59,39 +60,6 @@ typedef struct {
     struct txe_array *arrays; /* [narrays] keep the weights alive */
     size_t narrays;
 } EncoderObject;
-
-/* Takes weights[param->name] as float32 of the right shape and points the slot at it.
- */
-static int
-take_weight(struct txe_array *array, const struct txe_param *param, PyObject *weights)
-{
-    PyObject *value = PyMapping_GetItemString(weights, param->name);
-    if (value == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_KeyError))
-            PyErr_Format(PyExc_KeyError, "tensor '%s' is missing", param->name);
-        return -1;
-    }
-    int failed = txe_array_read(array, value, TXE_F32, param->name);
-    Py_DECREF(value);
-    if (failed)
-        return -1;
-    bool same = array->ndim == param->ndim;
-    for (size_t i = 0; same && i < param->ndim; i++)
-        same = array->shape[i] == param->shape[i];
-    if (!same) {
-        PyObject *got = txe_shape_tuple(array->ndim, array->shape);
-        PyObject *want = txe_shape_tuple(param->ndim, param->shape);
-        if (got != NULL && want != NULL)
-            PyErr_Format(PyExc_ValueError,
-                         "tensor '%s' has shape %S; the configuration needs %S",
-                         param->name, got, want);
-        Py_XDECREF(got);
-        Py_XDECREF(want);
-        return -1;
-    }
-    *param->slot = array->data;
-    return 0;
-}
 
 static const char *const precision_names[TXE_NPRECISIONS] = {
     [TXE_FLOAT32] = "float32", [TXE_BFLOAT16] = "bfloat16", [TXE_INT8] = "int8"};
@@ -153,8 +121,8 @@ encoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         goto fail;
     }
     for (; self->narrays < nparams; self->narrays++)
-        if (take_weight(&self->arrays[self->narrays], &params[self->narrays], weights) <
-            0) {
+        if (txe_param_take(&self->arrays[self->narrays], &params[self->narrays],
+                           weights) < 0) {
             txe_array_release(&self->arrays[self->narrays]);
             goto fail;
         }
