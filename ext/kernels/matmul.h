@@ -10,12 +10,11 @@
 #define TXE_MAX_PIECES 3
 
 /* What stands on the right: a matrix [K, N] in up to three pieces.
- *   rows:        piece i holds `extent` of the K rows, [extent, N], each row contiguous:
- *                gradients times a layer's weights [out, in]; activations;
- *   not rows:    piece i holds `extent` of the N columns, as [extent, K]: a layer's
- *                weights [out, in] as x W^T wants them; keys.
- * Elements are txe_real, or bfloat16 (TXE_BFLOAT16 products alone), rows `ld` elements
- * apart in each piece. */
+ *   rows:        piece i holds `extent` of the K rows, [extent, N], each row
+ * contiguous: gradients times a layer's weights [out, in]; activations; not rows: piece
+ * i holds `extent` of the N columns, as [extent, K]: a layer's weights [out, in] as x
+ * W^T wants them; keys. Elements are txe_real, or bfloat16 (TXE_BFLOAT16 products
+ * alone), rows `ld` elements apart in each piece. */
 struct txe_right {
     const void *data[TXE_MAX_PIECES];
     size_t npieces, extent, ld;
@@ -23,11 +22,11 @@ struct txe_right {
     bool bf16;
 };
 
-/* y = a b + bias, or y += a b + bias.  a [M, K] in the precision of the product (txe_real
- * in TXE_FLOAT32, bfloat16 in TXE_BFLOAT16), rows lda_nbytes apart; where K is odd in
- * bfloat16 the element behind a row may be read and must be finite.  b [K, N].  Sums are
- * txe_real, one chain in the order of K for each element: the same bits whatever else is
- * computed and however the work is split. */
+/* y = a b + bias, or y += a b + bias.  a [M, K] in the precision of the product
+ * (txe_real in TXE_FLOAT32, bfloat16 in TXE_BFLOAT16), rows lda_nbytes apart; where K
+ * is odd in bfloat16 the element behind a row may be read and must be finite.  b [K,
+ * N].  Sums are txe_real, one chain in the order of K for each element: the same bits
+ * whatever else is computed and however the work is split. */
 struct txe_matmul {
     txe_precision precision; /* TXE_FLOAT32 or TXE_BFLOAT16 */
     size_t M, N, K;
@@ -48,28 +47,28 @@ struct txe_matmul {
 
 /* Bytes of scratch a thread needs for products of at most this K. */
 size_t txe_matmul_scratch(const struct txe_kernels *kernels, txe_precision precision,
-                           size_t K);
+                          size_t K);
 
 /* Runs it on the thread pool; scratch: nworkers times the above, at a cache line.  Call
  * it outside txe_parallel_for only.  y must not overlap an input.  Cannot fail. */
-void txe_matmul_run(const struct txe_matmul *m,
-                     const struct txe_kernels *kernels, void *scratch, size_t nworkers);
+void txe_matmul_run(const struct txe_matmul *m, const struct txe_kernels *kernels,
+                    void *scratch, size_t nworkers);
 
 /* The same on the calling thread alone, as inside txe_parallel_for; scratch for one. */
-void txe_matmul_run_here(const struct txe_matmul *m,
-                          const struct txe_kernels *kernels, void *scratch);
+void txe_matmul_run_here(const struct txe_matmul *m, const struct txe_kernels *kernels,
+                         void *scratch);
 
-/* out [C, T padded to whole steps] = the transpose of x [T, C], rows ld_nbytes apart, in
- * the precision of the product, as the left operand of x^T b (sums over T); what pads T is
- * zero.  Rows of out are ldout_nbytes apart.  sums [C], if not NULL, += the sums of the
- * columns of x.  On the thread pool; the same bits for any number of threads. */
+/* out [C, T padded to whole steps] = the transpose of x [T, C], rows ld_nbytes apart,
+ * in the precision of the product, as the left operand of x^T b (sums over T); what
+ * pads T is zero.  Rows of out are ldout_nbytes apart.  sums [C], if not NULL, += the
+ * sums of the columns of x.  On the thread pool; the same bits for any number of
+ * threads. */
 void txe_matmul_transpose(void *out, size_t ldout_nbytes, txe_real *sums, const void *x,
-                           size_t ld_nbytes, txe_precision precision, size_t T, size_t C,
-                           const struct txe_kernels *kernels, size_t nworkers);
+                          size_t ld_nbytes, txe_precision precision, size_t T, size_t C,
+                          const struct txe_kernels *kernels, size_t nworkers);
 /* The same on the calling thread alone. */
 void txe_matmul_transpose_here(void *out, size_t ldout_nbytes, txe_real *sums,
-                                const void *x, size_t ld_nbytes,
-                                txe_precision precision, size_t T, size_t C,
-                                const struct txe_kernels *kernels);
+                               const void *x, size_t ld_nbytes, txe_precision precision,
+                               size_t T, size_t C, const struct txe_kernels *kernels);
 
 #endif

@@ -82,7 +82,7 @@ module_exec(PyObject *module)
         txe_add_tokenizer(module) < 0 || txe_add_tokenizer_files(module) < 0 ||
         txe_add_trainer(module) < 0 || txe_add_encoder(module) < 0 ||
         txe_add_testing(module) < 0 || txe_add_testing_products(module) < 0 ||
-        txe_add_testing_text(module) < 0)
+        txe_add_testing_matmul(module) < 0 || txe_add_testing_text(module) < 0)
         return -1;
     return 0;
 }

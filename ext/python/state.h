@@ -31,6 +31,7 @@ int txe_add_encoder(PyObject *module);
 int txe_add_trainer(PyObject *module);
 int txe_add_testing(PyObject *module);
 int txe_add_testing_products(PyObject *module);
+int txe_add_testing_matmul(PyObject *module);
 int txe_add_testing_text(PyObject *module);
 
 #endif
