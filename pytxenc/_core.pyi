@@ -414,6 +414,49 @@ def _kernel_multiply(
     """A product with weights that are packed for it, or `plain` ones; y in bfloat16 if
     `narrow`."""
 
+# Products of training (ext/python/py_testing_matmul.c): formats "f" and "H" as above;
+# tuples hold the pieces, of `extent` each.
+
+def _kernel_interleave(isa: str, y: Any, low: Any, high: Any, n: int, /) -> None: ...
+def _kernel_matmul(
+    isa: str,
+    format: str,
+    y: tuple[Any, ...],
+    ldy: int,
+    y_extent: int,
+    narrow: bool,
+    a: Any,
+    lda: int,
+    b_format: str,
+    b: tuple[Any, ...],
+    ldb: int,
+    extent: int,
+    rows: bool,
+    bias: tuple[Any, ...],
+    M: int,
+    N: int,
+    K: int,
+    add: bool,
+    act: str,
+    params: Any,
+    here: bool,
+    /,
+) -> None:
+    """y in bfloat16 if `narrow`; on the calling thread alone if `here`."""
+
+def _kernel_matmul_transpose(
+    isa: str,
+    format: str,
+    out: Any,
+    ldout: int,
+    sums: Any,
+    x: Any,
+    ld: int,
+    T: int,
+    C: int,
+    here: bool,
+    /,
+) -> None: ...
 def _kernel_attention(
     isa: str,
     format: str,

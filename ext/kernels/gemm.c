@@ -6,7 +6,6 @@
 #include "base/threads.h"
 #include "kernels/blas.h"
 
-#define MAX_TILE ((size_t)8 * 48) /* elements of the largest tile of any table */
 /* Rows that a task takes: with fewer, weights are read more often than need be; with
  * more, the rows themselves leave the cache. */
 #define BLOCK_ROWS 128
@@ -25,19 +24,17 @@ struct job {
     size_t rows_per_task;
 };
 
-/* The results of one tile, from `out` to where they belong. */
-static void
-finish_tile(const struct job *job, const struct txe_tile *tile, size_t row,
-            size_t column)
+void
+txe_tile_finish(const struct txe_tile *tile, const struct txe_kernels *kernels,
+                txe_activation act, const float *act_params, uint16_t *y16,
+                size_t ldy16)
 {
-    const struct txe_product *p = job->product;
-    const size_t columns = (tile->vectors - 1) * job->kernels->lanes + tile->last;
-    if (p->act != TXE_ACT_LINEAR)
-        job->kernels->bias_act(tile->out, NULL, tile->rows, columns, tile->ldo, p->act,
-                               p->act_params);
-    for (size_t r = 0; p->y16 != NULL && r < tile->rows; r++)
-        job->kernels->to_bf16(p->y16 + (row + r) * p->ldy16 + column,
-                              tile->out + r * tile->ldo, columns);
+    const size_t columns = (tile->vectors - 1) * kernels->lanes + tile->last;
+    if (act != TXE_ACT_LINEAR)
+        kernels->bias_act(tile->out, NULL, tile->rows, columns, tile->ldo, act,
+                          act_params);
+    for (size_t r = 0; y16 != NULL && r < tile->rows; r++)
+        kernels->to_bf16(y16 + r * ldy16, tile->out + r * tile->ldo, columns);
 }
 
 /* Rows [row, end) of one panel of columns. */
@@ -50,7 +47,7 @@ run_panel(const struct job *job, size_t panel_index, size_t row, size_t end)
     const struct txe_tiles *tiles = &job->kernels->tiles[w->precision];
     const struct txe_panel panel = txe_panel_at(job->kernels, w->nvectors, panel_index);
     const size_t column = panel.first * lanes;
-    float memory[MAX_TILE];
+    float memory[TXE_MAX_TILE];
     struct txe_tile tile = {
         .panel = w->panels + column * w->steps,
         .ldx = p->x.stride,
@@ -71,7 +68,9 @@ run_panel(const struct job *job, size_t panel_index, size_t row, size_t end)
         tile.out = p->y16 != NULL ? memory : p->y + row * p->ldy + column;
         tile.ldo = p->y16 != NULL ? panel.count * lanes : p->ldy;
         tiles->run(&tile);
-        finish_tile(job, &tile, row, column);
+        txe_tile_finish(&tile, job->kernels, p->act, p->act_params,
+                        p->y16 != NULL ? p->y16 + row * p->ldy16 + column : NULL,
+                        p->ldy16);
     }
 }
 
@@ -88,9 +87,8 @@ run_task(void *context, size_t index, size_t worker)
         run_panel(job, panel, row, end);
 }
 
-/* Threads worth having for this many multiplications. */
-static size_t
-useful_threads(size_t rows, size_t columns, size_t steps)
+size_t
+txe_product_threads(size_t rows, size_t columns, size_t steps)
 {
     const size_t nthreads = txe_threads_get();
     size_t work;
@@ -120,7 +118,8 @@ txe_multiply(const struct txe_product *product, const struct txe_packed *weights
     }
     if (product->rows == 0 || job.begin >= job.end)
         return;
-    const size_t nthreads = useful_threads(product->rows, weights->N, weights->steps);
+    const size_t nthreads =
+        txe_product_threads(product->rows, weights->N, weights->steps);
     if (product->rows < 2 * BLOCK_ROWS)
         job.rows_per_task = product->rows;
     const size_t nblocks = (product->rows + job.rows_per_task - 1) / job.rows_per_task;
@@ -165,7 +164,7 @@ txe_multiply_plain(const struct txe_product *product, const struct txe_matrix *w
             txe_blas_linear(product->y + i * width, product->ldy, product->x.data,
                             product->x.stride / sizeof(float), weights->weight[i],
                             product->rows, width, weights->K, product->add);
-    txe_parallel_for(product->rows, useful_threads(product->rows, weights->N, 64),
+    txe_parallel_for(product->rows, txe_product_threads(product->rows, weights->N, 64),
                      finish_row, &job);
 }
 

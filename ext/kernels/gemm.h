@@ -53,6 +53,15 @@ void txe_multiply_plain(const struct txe_product *product,
                         const struct txe_matrix *weights,
                         const struct txe_kernels *kernels);
 
+/* What comes after a tile has run: the activation, in place; then, if y16 is not NULL,
+ * the results in bfloat16, rows ldy16 apart. */
+void txe_tile_finish(const struct txe_tile *tile, const struct txe_kernels *kernels,
+                     txe_activation act, const float *act_params, uint16_t *y16,
+                     size_t ldy16);
+
+/* Threads worth having for a product of so many rows, columns and steps. */
+size_t txe_product_threads(size_t rows, size_t columns, size_t steps);
+
 /* Operations a second, multiplications and additions, that this thread reaches with
  * products in registers alone, the best of several runs in the given time. */
 double txe_measure_peak(const struct txe_tiles *tiles, double seconds);

@@ -127,6 +127,11 @@ struct txe_kernels {
     /* y[i] = x[i] rounded to bfloat16, halves to even; NaN stays NaN. */
     void (*to_bf16)(uint16_t *y, const float *x, size_t n);
 
+    /* y[i] = low[i] + 65536 high[i]: two bfloat16 a step, as struct txe_tile has them,
+     * from two rows of K.  No overlap. */
+    void (*interleave)(uint32_t *y, const uint16_t *low, const uint16_t *high,
+                       size_t n);
+
     /* x[i] = *low + *scale y[i] with y from 0 to 255: *low the least x, *scale the
      * range / 255, each y rounded to nearest.  Where an x is not finite (or the range
      * is not) *scale is NaN and y zeros.  n at least 1. */

@@ -7,8 +7,6 @@
 #include "base/memory.h"
 #include "base/threads.h"
 
-#define MAX_LANES 16
-
 /* Full panels of `nvectors`; what is left makes one more, or two of two vectors. */
 static size_t
 count_full(const struct txe_kernels *kernels, size_t nvectors)

@@ -27,6 +27,7 @@ static const struct txe_kernels table = {
     .from_f16 = from_f16,
     .from_bf16 = from_bf16,
     .to_bf16 = to_bf16,
+    .interleave = interleave,
     .quantize = quantize,
     .quantize_weights = quantize_weights,
     .transpose = transpose,

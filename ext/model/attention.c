@@ -127,22 +127,7 @@ pack_keys(const struct head *head)
     }
 }
 
-/* One step of a panel of values: one key in f32, two in bfloat16; n of width columns.
- */
-static void
-pack_values_f32(uint32_t *out, const float *first, size_t n)
-{
-    memcpy(out, first, n * sizeof *out);
-}
-
-static void
-pack_values_bf16(uint32_t *restrict out, const uint16_t *restrict first,
-                 const uint16_t *restrict second, size_t n)
-{
-    for (size_t c = 0; c < n; c++)
-        out[c] = first[c] | (uint32_t)second[c] << 16;
-}
-
+/* A step of a panel of values holds one key in f32, two in bfloat16. */
 static void
 pack_values(const struct head *head)
 {
@@ -161,12 +146,13 @@ pack_values(const struct head *head)
                 memset(out + n, 0, (width - n) * sizeof *out);
             if (a->precision == TXE_FLOAT32) {
                 const float *v = row_of(head, a->v, start + s, a->ldkv);
-                pack_values_f32(out, v + first, n);
+                memcpy(out, v + first, n * sizeof *out);
                 continue;
             }
             const uint16_t *v = row_of(head, a->v, start + 2 * s, a->ldkv);
-            pack_values_bf16(out, v + first,
-                             2 * s + 1 < head->nkeys ? v + a->ldkv + first : none, n);
+            a->kernels->interleave(out, v + first,
+                                   2 * s + 1 < head->nkeys ? v + a->ldkv + first : none,
+                                   n);
         }
     }
 }

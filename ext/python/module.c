@@ -78,12 +78,22 @@ module_exec(PyObject *module)
         PyErr_Format(PyExc_ImportError, "pytxenc: %s", err.message);
         return -1;
     }
-    if (txe_add_files(module) < 0 || txe_add_text(module) < 0 ||
-        txe_add_tokenizer(module) < 0 || txe_add_tokenizer_files(module) < 0 ||
-        txe_add_trainer(module) < 0 || txe_add_encoder(module) < 0 ||
-        txe_add_training(module) < 0 || txe_add_testing(module) < 0 ||
-        txe_add_testing_products(module) < 0 || txe_add_testing_text(module) < 0)
-        return -1;
+    int (*const parts[])(PyObject *) = {
+        txe_add_files,
+        txe_add_text,
+        txe_add_tokenizer,
+        txe_add_tokenizer_files,
+        txe_add_trainer,
+        txe_add_encoder,
+        txe_add_training,
+        txe_add_testing,
+        txe_add_testing_products,
+        txe_add_testing_matmul,
+        txe_add_testing_text,
+    };
+    for (size_t i = 0; i < TXE_LEN(parts); i++)
+        if (parts[i](module) < 0)
+            return -1;
     return 0;
 }
 
