@@ -493,3 +493,62 @@ def _text_run(
 ) -> tuple[bytes, NDArray[np.uint32] | None, NDArray[np.uint64]]: ...
 def _text_utf8_valid(data: bytes, /) -> bool: ...
 def _text_graphemes(text: str, /) -> list[str]: ...
+
+# ---- training (ext/python/py_training.c over ext/train) ----
+
+@final
+class Training:
+    """Training passes of one model over arrays that it is given.
+
+    config: as for Encoder.  parameters and gradients: float32 arrays by the names that
+    encoder_parameters lists; gradients are added to where they lie, None stays without.
+    dtype: "float32" or "bfloat16", of the operands of matrix products.
+    """
+
+    def __new__(
+        cls,
+        config: Mapping[str, Any],
+        parameters: Mapping[str, NDArray[np.float32]],
+        gradients: Mapping[str, NDArray[np.float32] | None],
+        dtype: str = "float32",
+        checkpointing: bool = False,
+    ) -> Training: ...
+    def step(
+        self,
+        loss: str | Callable[[NDArray[Any]], tuple[float, NDArray[Any]]],
+        /,
+        *,
+        input_ids: NDArray[Any] | None = None,
+        inputs_embeds: NDArray[Any] | None = None,
+        attention_mask: NDArray[np.bool_] | None = None,
+        attention_bias: NDArray[np.float32] | None = None,
+        token_type_ids: NDArray[Any] | None = None,
+        position_ids: NDArray[Any] | None = None,
+        labels: NDArray[np.int64] | None = None,
+        sentence_labels: NDArray[np.int64] | None = None,
+        values: NDArray[np.float32] | None = None,
+        choices: int = 0,
+        scales: tuple[float, float] = (1.0, 1.0),
+        label_smoothing: float = 0.0,
+        dropout: Mapping[str, float] | None = None,
+        seed: int = 0,
+        step: int = 0,
+        first_sample: int = 0,
+        backward: bool = True,
+        scores: bool = False,
+        ready: Callable[[int], None] | None = None,
+    ) -> dict[str, Any]:
+        """Forward and, with backward, backward pass over one batch.
+
+        loss: "cross_entropy" (labels int64, negative ones ignored: (B, S) of tokens, (B,) of
+            sequences, (B / choices,), (B, 2) starts and ends of answers; sentence_labels
+            (B,)), "squared_error" or "binary" (values (B, K)), or a function from the scores
+            to (loss, gradient of the scores).
+        scales: what the gradients of the two sums of losses are multiplied by.
+        dropout: a rate for each place of train/training.h; none by default.
+        ready: told of applications of layers whose gradients are complete.
+
+        Returns losses (sums), counts and correct, pairs of numbers; tokens; scores, an array
+        or None.  The GIL is released.  IndexError for an id or a label outside its range,
+        ValueError for a wrong shape, RuntimeError while another thread is in a step.
+        """

@@ -1,6 +1,7 @@
 /* The extension module `pytxenc._core`: its life, its settings, its parts. */
 #include "python/state.h"
 
+#include "base/common.h"
 #include "base/threads.h"
 #include "kernels/kernels.h"
 #include "python/convert.h"

@@ -49,10 +49,10 @@ class DistilBertPreTrainedModel(PreTrainedModel):
             "layer_norm_eps": 1e-12,
         }
 
-    def _run(
-        self, input_ids: Any, attention_mask: Any, token_type_ids: Any, *args: Any, **kwargs: Any
+    def _arguments(
+        self, input_ids: Any, attention_mask: Any, token_type_ids: Any, *args: Any
     ) -> Any:
-        return super()._run(input_ids, attention_mask, None, *args, **kwargs)
+        return super()._arguments(input_ids, attention_mask, None, *args)
 
     def _initialiser(self) -> Any:
         initial = super()._initialiser()

@@ -129,6 +129,19 @@ def replaced_token_loss(
     return binary_cross_entropy(logits[counted], labels[counted].astype(np.float32))
 
 
+def problem_type_of(config: Any, columns: int, labels: NDArray[Any]) -> Any:
+    """config.problem_type, or what it is inferred to be."""
+    if config.problem_type is not None:
+        return config.problem_type
+    if columns == 1:
+        return "regression"
+    return (
+        "single_label_classification"
+        if labels.dtype.kind in "iu"
+        else "multi_label_classification"
+    )
+
+
 def classification_loss(
     logits: NDArray[np.float32], labels: NDArray[Any], config: Any
 ) -> NDArray[np.float32] | None:
@@ -147,14 +160,7 @@ def classification_loss(
     """
     if labels.dtype.kind not in "biuf":
         raise TypeError(f"labels must be numbers, not {labels.dtype}")
-    problem_type, loss = config.problem_type, None
-    if problem_type is None:
-        if logits.shape[1] == 1:
-            problem_type = "regression"
-        elif labels.dtype.kind in "iu":
-            problem_type = "single_label_classification"
-        else:
-            problem_type = "multi_label_classification"
+    problem_type, loss = problem_type_of(config, logits.shape[1], labels), None
     if problem_type == "regression":
         single = logits.shape[1] == 1
         loss = squared_error(*(a.reshape(-1) if single else a for a in (logits, labels)))

@@ -328,26 +328,39 @@ class PreTrainedModel(Parameters, Precision, Saving):
 
         That is the kind of the tokens unless it is given.
         """
+        inputs, shape = self._arguments(
+            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds
+        )
+        if wanted is not None and len(shape) == 2 and wanted.shape != shape:
+            raise ValueError(f"labels have shape {wanted.shape}; the batch needs {shape}")
+        results = self._encoder.forward(**inputs, wanted=wanted, **outputs)
+        return results, kind_of(input_ids, inputs_embeds) if kind is None else kind
+
+    def _arguments(
+        self,
+        input_ids: Any,
+        attention_mask: Any,
+        token_type_ids: Any,
+        position_ids: Any,
+        inputs_embeds: Any,
+    ) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """The arguments of a call as C wants them, and (batch, length)."""
         ids = as_integers("input_ids", input_ids)
         embeds = as_array("inputs_embeds", inputs_embeds)
         tokens = ids if ids is not None else embeds
         shape = () if tokens is None else tokens.shape[:2]
-        if wanted is not None and len(shape) == 2 and wanted.shape != shape:
-            raise ValueError(f"labels have shape {wanted.shape}; the batch needs {shape}")
         mask, bias = split_mask(as_array("attention_mask", attention_mask))
         if getattr(self.config, "is_decoder", False) and bias is None and len(shape) == 2:
             mask, bias = None, causal_bias(spread(mask, shape), shape)
-        results = self._encoder.forward(
-            input_ids=ids,
-            inputs_embeds=embeds,
-            attention_mask=spread(mask, shape),
-            attention_bias=bias,
-            token_type_ids=spread(as_integers("token_type_ids", token_type_ids), shape),
-            position_ids=spread(as_integers("position_ids", position_ids), shape),
-            wanted=wanted,
-            **outputs,
-        )
-        return results, kind_of(input_ids, inputs_embeds) if kind is None else kind
+        inputs = {
+            "input_ids": ids,
+            "inputs_embeds": embeds,
+            "attention_mask": spread(mask, shape),
+            "attention_bias": bias,
+            "token_type_ids": spread(as_integers("token_type_ids", token_type_ids), shape),
+            "position_ids": spread(as_integers("position_ids", position_ids), shape),
+        }
+        return inputs, shape
 
     def _options(self, kwargs: dict[str, Any]) -> tuple[bool | list[int], bool, bool]:
         """(output_hidden_states, output_attentions, return_dict) of a call."""

@@ -43,12 +43,12 @@ class FlatParameters:
     gradients: NDArray[np.float32]
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self.segments, self._sources = [], {}
+        self.segments, self.sources = [], {}
         offset = 0
         names: dict[int, str] = {}
         for name, value in model.state_dict().items():
             source = names.setdefault(id(value), name)
-            self._sources[name] = source
+            self.sources[name] = source
             if source == name:
                 self.segments.append(Segment(name, value.shape, offset, value.size))
                 offset += -(-value.size // _ALIGNMENT) * _ALIGNMENT
@@ -63,7 +63,7 @@ class FlatParameters:
         distinct = {
             s.name: flat[s.offset : s.offset + s.size].reshape(s.shape) for s in self.segments
         }
-        return {name: distinct[source] for name, source in self._sources.items()}
+        return {name: distinct[source] for name, source in self.sources.items()}
 
     def named(self, names: Iterable[str]) -> list[Segment]:
         """The segments of these names; KeyError for a name that is no distinct parameter."""

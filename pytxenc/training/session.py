@@ -6,37 +6,43 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from ..modeling import PreTrainedModel
 from .flat import FlatParameters
+from .objectives import Objective, dropout_rates, objective_of
 
 __all__ = ["Session", "StepResult"]
+
+Loss = Callable[[NDArray[Any]], tuple[float, NDArray[Any]]]
 
 
 @dataclass
 class StepResult:
     """What one pass over one (micro-)batch found.
 
-    Sums are of losses in nats (of squared errors for regression); a model with two losses (MLM
-    and sentence pairs; start and end of an answer) has two of each, others (x, 0).
+    Sums are of losses in nats (of squared errors for regression).  A model with two losses has
+    two of each: of tokens and sentences; of the starts and ends of answers, half of each.
     """
 
     loss: float  # sum of loss_sums[i] / items[i]: the batch's share of the step's loss
     loss_sums: tuple[float, float]
-    counts: tuple[int, int]  # labels that count
+    counts: tuple[int, int]  # labels that count; for regression and several labels, numbers
     correct: tuple[int, int]  # of them predicted right; 0 for regression and several labels
-    tokens: int  # real tokens of the batch
-    scores: NDArray[Any] | None = None  # float32, with scores=True
+    tokens: int  # tokens that were computed: those that are not padding
+    scores: NDArray[np.float32] | None = None  # logits, with scores=True
 
 
 class Session:
     """Trains one model: gradients accumulate in `flat.gradients`.
 
     Args:
-        model: any model with a loss (every class with a head).
-        dtype: "float32", or "bfloat16" for products of bfloat16 with float32 sums, masters and
-            everything else.
+        model: any model with a loss (every class with a head).  One without a head is trained
+            by a loss of its own, of the hidden states.
+        dtype: "float32", or "bfloat16" for products of bfloat16 with float32 sums, parameters
+            and everything else.
         checkpointing: keep the inputs of layers alone and compute the rest again in the backward
             pass: less memory, a third more arithmetic, the same bits.
         frozen: names of parameters, or beginnings of names, that get no gradient.
@@ -44,10 +50,12 @@ class Session:
 
     Attributes:
         flat: the parameters and gradients.  The model's arrays are views of it.
-    """
+        dropout: the rate of each place that drops out, as `dropout_rates` finds it; may be
+            changed.
 
-    flat: FlatParameters
-    model: PreTrainedModel
+    Raises:
+        ValueError: another dtype, or a name in `frozen` that begins no parameter's name.
+    """
 
     def __init__(
         self,
@@ -57,10 +65,27 @@ class Session:
         checkpointing: bool = False,
         frozen: Iterable[str] = (),
         seed: int = 0,
-    ) -> None: ...
+    ) -> None:
+        self.model, self.dtype, self.seed = model, dtype, seed
+        self.flat = FlatParameters(model)
+        self.dropout = dropout_rates(model)
+        self.frozen = frozenset(_frozen_names(self.flat, frozen))
+        parameters = self.flat.views(self.flat.values)
+        gradients: dict[str, NDArray[np.float32] | None] = dict(
+            self.flat.views(self.flat.gradients)
+        )
+        for name, source in self.flat.sources.items():
+            if source in self.frozen:
+                gradients[name] = None
+        self._core = _core.Training(
+            model._core_config, parameters, gradients, dtype=dtype, checkpointing=checkpointing
+        )
+        self._parameters = parameters
+        self.sync()
 
     def count(self, batch: Mapping[str, Any]) -> tuple[int, int]:
         """How many labels of a batch count towards each of the model's losses."""
+        return objective_of(self.model, batch, given=False).counts
 
     def backward(
         self,
@@ -70,8 +95,9 @@ class Session:
         step: int = 0,
         first_sample: int = 0,
         label_smoothing: float = 0.0,
-        loss: Callable[[NDArray[Any]], tuple[float, NDArray[Any]]] | None = None,
+        loss: Loss | None = None,
         scores: bool = False,
+        ready: Callable[[int], None] | None = None,
     ) -> StepResult:
         """Add the gradients of sum_i loss_sums[i] / items[i] to flat.gradients.
 
@@ -82,19 +108,93 @@ class Session:
             step: number of the optimiser step, for dropout.
             first_sample: number of the batch's first sequence within the step, for dropout:
                 with it micro-batches drop what the whole batch would.
+            label_smoothing: share of the uniform distribution in the targets of classes.
             loss: instead of the model's own loss: from the scores (logits, float32, as the
                 model's call gives them) to (the loss, its gradient, of the scores' shape).
-            scores: also return the logits.
+            scores: also return the logits.  Where losses read only some tokens, the others'
+                are zeros; those of vocabulary heads are never kept.
+            ready: called with the number of an application of a layer when the gradients of
+                its parameters are complete for this batch, the last layer first; before them
+                with the number of layers, for the head; at last with -1, for the embeddings.
+
+        Raises:
+            IndexError: an id or a label outside its range, and where.
+            ValueError, TypeError: as a call of the model; a batch without labels.
         """
+        return self._step(
+            batch, items, loss, backward=True, scores=scores, ready=ready, step=step,
+            first_sample=first_sample, label_smoothing=label_smoothing, dropout=self.dropout,
+        )  # fmt: skip
 
     def evaluate(
-        self, batch: Mapping[str, Any], *, items: tuple[float, float] | None = None,
+        self,
+        batch: Mapping[str, Any],
+        *,
+        items: tuple[float, float] | None = None,
+        label_smoothing: float = 0.0,
         scores: bool = False,
     ) -> StepResult:
         """The same losses without dropout and without gradients."""
+        return self._step(
+            batch, items, None, backward=False, scores=scores, label_smoothing=label_smoothing
+        )
+
+    def _step(
+        self,
+        batch: Mapping[str, Any],
+        items: tuple[float, float] | None,
+        loss: Loss | None,
+        **options: Any,
+    ) -> StepResult:
+        objective = objective_of(self.model, batch, given=loss is not None)
+        divisors = objective.counts if items is None else items
+        weights = objective.weights
+        options["scores"] = options["scores"] and self.model._head not in (
+            "masked_lm", "pretraining",
+        )  # fmt: skip
+        result = self._core.step(
+            loss if loss is not None else objective.loss,
+            **objective.inputs,
+            **objective.labels,
+            scales=(_share(weights[0], divisors[0]), _share(weights[1], divisors[1])),
+            seed=self.seed,
+            **options,
+        )
+        return _result(result, objective, divisors, given=loss is not None)
 
     def zero_grad(self) -> None:
         """Set all gradients to zero."""
+        self.flat.gradients.fill(0)
 
     def sync(self) -> None:
         """Let calls of the model see the parameters as they are now."""
+        self.model._set_weights(self._parameters, self.model._precision)
+
+
+def _share(weight: float, divisor: float) -> float:
+    return weight / divisor if divisor else 0.0
+
+
+def _result(
+    found: Any, objective: Objective, divisors: tuple[float, float], *, given: bool
+) -> StepResult:
+    sums = tuple(w * s for w, s in zip(objective.weights, found["losses"], strict=True))
+    shares = (_share(s, d) for s, d in zip(sums, divisors, strict=True))
+    return StepResult(
+        loss=found["losses"][0] if given else sum(shares),
+        loss_sums=(sums[0], sums[1]),
+        counts=found["counts"],
+        correct=found["correct"],
+        tokens=found["tokens"],
+        scores=found["scores"],
+    )
+
+
+def _frozen_names(flat: FlatParameters, frozen: Iterable[str]) -> set[str]:
+    names: set[str] = set()
+    for start in frozen:
+        found = {segment.name for segment in flat.segments if segment.name.startswith(start)}
+        if not found:
+            raise ValueError(f"frozen: no parameter's name begins with {start!r}")
+        names |= found
+    return names
