@@ -257,19 +257,16 @@ place_low(struct txe_layout *layout, const struct txe_step *step, size_t n,
     return (struct txe_low){txe_place(layout, n, stride), stride};
 }
 
+/* What R rows of a layer save, but for what the last layer alone has. */
 static void
 place_saved(struct txe_layout *layout, struct txe_step *step, struct txe_saved *saved,
-            bool last)
+            size_t R)
 {
     const struct txe_config *config = &step->training->config;
     const size_t C = config->hidden_size, F = config->intermediate_size;
     const size_t T = step->plan.T;
-    const bool narrow = last && step->plan.N < T;
-    const size_t R = narrow ? step->plan.N : T;
     saved->x = place_low(layout, step, T, C);
     saved->qkv = place_low(layout, step, T, 3 * C);
-    saved->x_wanted = place_low(layout, step, narrow ? R : 0, C);
-    saved->queries = place_low(layout, step, narrow ? R : 0, C);
     saved->context = place_low(layout, step, R, C);
     saved->z1 = txe_place(layout, R, C * sizeof *saved->z1);
     saved->x1 = place_low(layout, step, R, C);
@@ -277,28 +274,25 @@ place_saved(struct txe_layout *layout, struct txe_step *step, struct txe_saved *
     saved->z2 = txe_place(layout, R, C * sizeof *saved->z2);
 }
 
-/* Layers' arrays: all of their own, or with checkpointing one set for all but the last,
- * whose rows are fewer. */
+/* Layers' arrays: all of their own, or with checkpointing one set for all. */
 static void
 place_layers(struct txe_layout *layout, struct txe_step *step)
 {
-    const size_t n = step->napplications, T = step->plan.T;
+    const size_t n = step->napplications, T = step->plan.T, N = step->plan.N;
     const size_t C = step->training->config.hidden_size;
     const bool checkpointing = step->training->checkpointing;
-    struct txe_saved shared = {.z1 = NULL};
+    struct txe_saved saved = {.z1 = NULL};
     step->saved = txe_place(layout, n, sizeof *step->saved);
     step->kept = txe_place(layout, n, sizeof *step->kept);
-    if (checkpointing && n > 0)
-        place_saved(layout, step, &shared, false);
     for (size_t i = 0; i < n; i++) {
-        struct txe_saved own = shared;
-        txe_real *kept = NULL;
-        if (checkpointing)
-            kept = txe_place(layout, T, C * sizeof *kept);
-        else
-            place_saved(layout, step, &own, i + 1 == n);
+        const bool narrow = i + 1 == n && N < T;
+        if (!checkpointing || i == 0)
+            place_saved(layout, step, &saved, narrow && !checkpointing ? N : T);
+        saved.x_wanted = place_low(layout, step, narrow ? N : 0, C);
+        saved.queries = place_low(layout, step, narrow ? N : 0, C);
+        txe_real *kept = txe_place(layout, checkpointing ? T : 0, C * sizeof *kept);
         if (layout->memory != NULL) {
-            step->saved[i] = own;
+            step->saved[i] = saved;
             step->kept[i] = kept;
         }
     }
