@@ -30,15 +30,6 @@ to_bf16(uint16_t *y, const float *x, size_t n)
     }
 }
 
-/* Compilers vectorise it for the region they are in. */
-static void
-interleave(uint32_t *restrict y, const uint16_t *restrict low,
-           const uint16_t *restrict high, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        y[i] = low[i] | (uint32_t)high[i] << 16;
-}
-
 /* The least and the largest of n >= 1 elements; false where any is not finite, nor
  * where their difference is not. */
 static inline bool

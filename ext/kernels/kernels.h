@@ -132,6 +132,13 @@ struct txe_kernels {
     void (*interleave)(uint32_t *y, const uint16_t *low, const uint16_t *high,
                        size_t n);
 
+    /* sums [C] += the sums of the columns of x [T, ld], which are chains in the order
+     * of the rows: the same bits whatever columns stand beside.  The latter of
+     * bfloat16. */
+    void (*column_sums)(float *sums, const float *x, size_t T, size_t C, size_t ld);
+    void (*column_sums_bf16)(float *sums, const uint16_t *x, size_t T, size_t C,
+                             size_t ld);
+
     /* x[i] = *low + *scale y[i] with y from 0 to 255: *low the least x, *scale the
      * range / 255, each y rounded to nearest.  Where an x is not finite (or the range
      * is not) *scale is NaN and y zeros.  n at least 1. */

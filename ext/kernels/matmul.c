@@ -383,48 +383,30 @@ struct turn {
     const struct txe_kernels *kernels;
 };
 
-/* sums [n] += those of the columns of `rows` rows, which are summed by themselves
- * first. */
-static void
-sum_columns(const struct turn *turn, float *sums, const unsigned char *x, size_t rows,
-            size_t n)
-{
-    const struct txe_kernels *kernels = turn->kernels;
-    float part[TURN_COLUMNS] = {0}, wide[TURN_COLUMNS];
-    for (size_t t = 0; t < rows; t++, x += turn->ld_nbytes) {
-        const float *row = (const float *)(const void *)x;
-        if (turn->precision == TXE_BFLOAT16) {
-            kernels->from_bf16(wide, (const uint16_t *)(const void *)x, n);
-            row = wide;
-        }
-        kernels->add(part, part, row, NULL, n);
-    }
-    kernels->add(sums, sums, part, NULL, n);
-}
-
-/* out [n, steps] = the transpose of x [rows, n]. */
+/* out [n, steps] = the transpose of x [rows, n], as many columns at a time as a vector
+ * has, so that what is written of a row lies side by side. */
 static void
 turn_block(const struct turn *turn, unsigned char *out, const unsigned char *x,
            size_t rows, size_t n)
 {
     const struct txe_kernels *kernels = turn->kernels;
-    uint32_t *y = (uint32_t *)(void *)out;
-    const size_t ldy = turn->ldout_nbytes / sizeof *y;
-    if (turn->precision == TXE_FLOAT32) {
-        kernels->transpose(y, ldy, (const uint32_t *)(const void *)x,
-                           turn->ld_nbytes / sizeof *y, rows, n);
-        return;
-    }
+    const bool f32 = turn->precision == TXE_FLOAT32;
+    const size_t lanes = kernels->lanes;
     static const uint16_t none[TURN_COLUMNS] = {0};
     uint32_t pairs[TURN_ROWS / 2 * TURN_COLUMNS];
-    for (size_t t = 0; t < rows; t += 2) {
+    for (size_t t = 0; !f32 && t < rows; t += 2) {
         const unsigned char *first = x + t * turn->ld_nbytes;
         const void *second =
             t + 1 < rows ? first + turn->ld_nbytes : (const void *)none;
         kernels->interleave(pairs + t / 2 * TURN_COLUMNS, (const void *)first, second,
                             n);
     }
-    kernels->transpose(y, ldy, pairs, TURN_COLUMNS, divide_up(rows, 2), n);
+    const uint32_t *from = f32 ? (const uint32_t *)(const void *)x : pairs;
+    const size_t ld = f32 ? turn->ld_nbytes / sizeof *from : TURN_COLUMNS;
+    for (size_t c = 0; c < n; c += lanes)
+        kernels->transpose((uint32_t *)(void *)(out + c * turn->ldout_nbytes),
+                           turn->ldout_nbytes / sizeof *from, from + c, ld,
+                           f32 ? rows : divide_up(rows, 2), TXE_MIN(lanes, n - c));
 }
 
 static void
@@ -438,9 +420,14 @@ turn_columns(void *context, size_t index, size_t worker)
     for (size_t t = 0; t < turn->T; t += TURN_ROWS) {
         const size_t rows = TXE_MIN((size_t)TURN_ROWS, turn->T - t);
         const unsigned char *x = turn->x + t * turn->ld_nbytes + first * size;
+        float *sums = turn->sums != NULL ? turn->sums + first : NULL;
+        if (sums != NULL && turn->precision == TXE_FLOAT32)
+            turn->kernels->column_sums(sums, (const float *)(const void *)x, rows, n,
+                                       turn->ld_nbytes / size);
+        else if (sums != NULL)
+            turn->kernels->column_sums_bf16(sums, (const uint16_t *)(const void *)x,
+                                            rows, n, turn->ld_nbytes / size);
         turn_block(turn, turn->out + first * turn->ldout_nbytes + t * size, x, rows, n);
-        if (turn->sums != NULL)
-            sum_columns(turn, turn->sums + first, x, rows, n);
     }
 }
 

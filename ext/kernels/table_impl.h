@@ -4,6 +4,7 @@
  * included inside a target region. */
 #include "kernels/ops_impl.h"
 
+#include "kernels/columns_impl.h"
 #include "kernels/convert_impl.h"
 #include "kernels/tile_impl.h"
 
@@ -28,6 +29,8 @@ static const struct txe_kernels table = {
     .from_bf16 = from_bf16,
     .to_bf16 = to_bf16,
     .interleave = interleave,
+    .column_sums = column_sums,
+    .column_sums_bf16 = column_sums_bf16,
     .quantize = quantize,
     .quantize_weights = quantize_weights,
     .transpose = transpose,
