@@ -90,6 +90,7 @@ module_exec(PyObject *module)
         txe_add_testing,
         txe_add_testing_products,
         txe_add_testing_matmul,
+        txe_add_testing_training,
         txe_add_testing_text,
     };
     for (size_t i = 0; i < TXE_LEN(parts); i++)
