@@ -482,6 +482,62 @@ def _kernel_attention(
     """Attention over the packed rows that `mask` and `needed` make; out in bfloat16 if
     `narrow`."""
 
+# Kernels of training (ext/python/py_testing_training.c).
+
+def _training_layernorm(
+    isa: str, y: Any, x: Any, gamma: Any, beta: Any, eps: float, T: int, C: int, /
+) -> None: ...
+def _training_layernorm_backward(
+    isa: str,
+    dx: Any,
+    dgamma: Any,
+    dbeta: Any,
+    dy: Any,
+    x: Any,
+    gamma: Any,
+    eps: float,
+    T: int,
+    C: int,
+    /,
+) -> None: ...
+def _training_act(isa: str, y: Any, x: Any, n: int, act: str, params: Any, /) -> None: ...
+def _training_act_backward(
+    isa: str, dx: Any, y: Any, dparams: Any, dy: Any, x: Any, n: int, act: str, params: Any, /
+) -> None: ...
+def _training_softmax(
+    isa: str,
+    x: Any,
+    rows: int,
+    n: int,
+    stride: int,
+    scale: float,
+    mask: Any,
+    mask_stride: int,
+    /,
+) -> None: ...
+def _training_softmax_backward(
+    isa: str, ds: Any, p: Any, dp: Any, rows: int, n: int, stride: int, scale: float, /
+) -> None: ...
+def _training_dropout(
+    isa: str,
+    y: Any,
+    x: Any,
+    n: int,
+    seed: int,
+    site: int,
+    threshold: int,
+    scale: float,
+    row: int,
+    add: bool,
+    /,
+) -> None: ...
+def _training_cross_entropy(
+    isa: str, x: Any, n: int, label: int, smoothing: float, weight: float, /
+) -> tuple[float, int]:
+    """The loss, and the index of the largest."""
+
+def _training_add(isa: str, y: Any, a: Any, b: Any, c: Any, n: int, /) -> None: ...
+def _training_sum_columns(isa: str, sums: Any, x: Any, T: int, C: int, ld: int, /) -> None: ...
 def _text_run(
     normalizers: list[Any],
     pre_tokenizers: list[Any],

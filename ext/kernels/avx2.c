@@ -14,6 +14,7 @@
 
 #include "base/common.h"
 #include "kernels/coefficients.h"
+#include "kernels/training.h"
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), \
@@ -26,6 +27,7 @@
 #include "kernels/vec_avx2.h"
 
 #include "kernels/dot_avx2.h"
+#include "kernels/words_avx2.h"
 
 #define TABLE_NAME "avx2"
 #include "kernels/table_impl.h"
@@ -43,10 +45,24 @@ txe_kernels_avx2(struct txe_kernels *kernels)
     return true;
 }
 
+bool
+txe_training_kernels_avx2(struct txe_training_kernels *kernels)
+{
+    *kernels = training_table;
+    return true;
+}
+
 #else
 
 bool
 txe_kernels_avx2(struct txe_kernels *kernels)
+{
+    (void)kernels;
+    return false;
+}
+
+bool
+txe_training_kernels_avx2(struct txe_training_kernels *kernels)
 {
     (void)kernels;
     return false;

@@ -14,6 +14,7 @@
 
 #include "base/common.h"
 #include "kernels/coefficients.h"
+#include "kernels/training.h"
 
 #if defined(__clang__)
 #pragma clang attribute push(                                                  \
@@ -28,6 +29,7 @@
 #include "kernels/vec_avx512.h"
 
 #include "kernels/dot_avx512.h"
+#include "kernels/words_avx512.h"
 
 #define TABLE_NAME "avx512"
 #include "kernels/table_impl.h"
@@ -45,10 +47,24 @@ txe_kernels_avx512(struct txe_kernels *kernels)
     return true;
 }
 
+bool
+txe_training_kernels_avx512(struct txe_training_kernels *kernels)
+{
+    *kernels = training_table;
+    return true;
+}
+
 #else
 
 bool
 txe_kernels_avx512(struct txe_kernels *kernels)
+{
+    (void)kernels;
+    return false;
+}
+
+bool
+txe_training_kernels_avx512(struct txe_training_kernels *kernels)
 {
     (void)kernels;
     return false;

@@ -3,119 +3,10 @@
  * base/common.h, kernels.h and coefficients.h: nothing may be included inside a target
  * region. Everything here is static. */
 
-/* ---- elementary functions ----
- *
- * Relative error a few units in the last place over the whole range, unless stated.
- * Polynomials: fit.py. */
+#include "kernels/elementary_impl.h"
+#include "kernels/rows_impl.h"
 
-/* y x^4 + c[3] x^3 + c[2] x^2 + c[1] x + c[0] */
-static inline vf
-horner4(vf y, vf x, const float *c)
-{
-    y = v_fma(y, x, v_set(c[3]));
-    y = v_fma(y, x, v_set(c[2]));
-    y = v_fma(y, x, v_set(c[1]));
-    return v_fma(y, x, v_set(c[0]));
-}
-
-/* The polynomial of the five coefficients c. */
-static inline vf
-polynomial5(vf x, const float *c)
-{
-    return horner4(v_set(c[4]), x, c);
-}
-
-/* For x <= 0, with n the integer nearest to x / log 2 (or -152, where exp(x) is 0):
- * exp(x) = 2^n (1 + q), n left in *power and q returned. */
-static inline vf
-exp_parts(vf x, vf *power)
-{
-    /* log(2) in two parts, the first of so few bits that n times it is exact. */
-    const float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
-    x = v_max(v_set(-105.0f), x); /* NaN passes */
-    vf n = v_round(v_mul(x, v_set(1.44269504f)));
-    vf r = v_fma(n, v_set(-ln2_high), x);
-    r = v_fma(n, v_set(-ln2_low), r);
-    *power = n;
-    return v_fma(v_mul(r, r), polynomial5(r, EXP_POLY), r);
-}
-
-/* exp(x) for x <= 0: all that is needed, and it cannot overflow. */
-static inline vf
-v_exp(vf x)
-{
-    vf n;
-    vf q = exp_parts(x, &n);
-    return v_scale2(v_add(q, v_set(1.0f)), n);
-}
-
-/* exp(-|x|) */
-static inline vf
-v_exp_abs(vf x)
-{
-    return v_exp(v_mul(v_abs(x), v_set(-1.0f)));
-}
-
-/* exp(x) - 1 = 2^n q + (2^n - 1) for x <= 0. */
-static inline vf
-v_expm1(vf x)
-{
-    vf n;
-    vf q = exp_parts(x, &n);
-    vf power = v_scale2(v_set(1.0f), n);
-    return v_fma(power, q, v_sub(power, v_set(1.0f)));
-}
-
-/* 1 / (1 + exp(-x)) = exp(x) / (exp(x) + 1) */
-static inline vf
-v_sigmoid(vf x)
-{
-    vf e = v_exp_abs(x);
-    vf top = v_select(v_greater(x, v_set(0.0f)), v_set(1.0f), e);
-    return v_div(top, v_add(e, v_set(1.0f)));
-}
-
-static inline vf
-v_tanh(vf x)
-{
-    vf s = v_mul(x, x);
-    vf small = v_fma(v_mul(x, s), polynomial5(s, TANH_POLY), x);
-    vf e = v_exp(v_mul(v_abs(x), v_set(-2.0f)));
-    vf large = v_div(v_sub(v_set(1.0f), e), v_add(e, v_set(1.0f)));
-    large = v_select(v_greater(x, v_set(0.0f)), large, v_mul(large, v_set(-1.0f)));
-    return v_select(v_greater(v_set(0.625f), v_abs(x)), small, large);
-}
-
-/* log(1 + exp(x)) = max(x, 0) + log(1 + e), e = exp(-|x|), where
- * log(1 + e) = 2 atanh(e / (2 + e)). */
-static inline vf
-v_softplus(vf x)
-{
-    vf e = v_exp_abs(x);
-    vf a = v_div(e, v_add(e, v_set(2.0f)));
-    vf s = v_mul(a, a);
-    vf half_log = v_fma(v_mul(a, s), polynomial5(s, ATANH_POLY), a);
-    return v_fma(half_log, v_set(2.0f), v_max(v_set(0.0f), x));
-}
-
-/* The normal distribution function (1 + erf(x / sqrt 2)) / 2.  Its upper tail Q(t) is
- * exp(-t^2/2) times a slowly varying function (the form of M. Shepherd and J.
- * Laframboise, Math. Comp. 36, 1981), which leaves it a relative error of about t^2/2
- * roundings. */
-static inline vf
-v_normal_cdf(vf x)
-{
-    vf t = v_min(v_set(15.0f), v_abs(x)); /* Q(15) < 2^-150 */
-    vf u = v_div(v_set(1.0f), v_add(t, v_set(4.0f)));
-    vf w = v_mul(v_sub(t, v_set(4.0f)), u);
-    vf e = v_exp(v_mul(v_mul(t, v_set(-0.5f)), t));
-    vf slow = v_fma(v_set(NORMAL_POLY[9]), w, v_set(NORMAL_POLY[8]));
-    slow = horner4(horner4(slow, w, NORMAL_POLY + 4), w, NORMAL_POLY);
-    vf tail = v_mul(v_mul(e, u), slow);
-    return v_select(v_greater(x, v_set(0.0f)), v_sub(v_set(1.0f), tail), tail);
-}
-
-/* ---- activations: p as bias_act prepared it ---- */
+/* ---- activations: p as prepare_params made it ---- */
 
 static inline vf
 linear(vf x, const vf *p)
@@ -226,7 +117,8 @@ mish(vf x, const vf *p)
 static inline vf
 laplace(vf x, const vf *p)
 {
-    return v_normal_cdf(v_div(v_sub(x, v_set(0.707107f)), v_set(0.282095f)));
+    vf bell;
+    return v_normal(v_div(v_sub(x, v_set(0.707107f)), v_set(0.282095f)), &bell);
 }
 
 static inline vf
@@ -242,7 +134,6 @@ sqrtsoftplus(vf x, const vf *p)
     return v_sqrt(v_softplus(x));
 }
 
-/* p: {softplus(ap), beta + softplus(an), beta, eps} */
 static inline vf
 xielu(vf x, const vf *p)
 {
@@ -321,66 +212,17 @@ bias_act(float *x, const float *bias, size_t T, size_t F, size_t stride,
         [TXE_ACT_XIELU] = rows_xielu,
         [TXE_ACT_SQRTSOFTPLUS] = rows_sqrtsoftplus,
     };
-    float p[TXE_MAX_ACT_PARAMS] = {0.01f}; /* of leaky_relu */
     if (act == TXE_ACT_LINEAR && bias == NULL)
         return;
-    if (act == TXE_ACT_PRELU) {
-        p[0] = params[0];
-    } else if (act == TXE_ACT_XIELU) {
-        p[0] = v_largest(v_softplus(v_set(params[0])));
-        p[1] = params[2] + v_largest(v_softplus(v_set(params[1])));
-        p[2] = params[2];
-        p[3] = params[3];
-    }
+    float p[TXE_MAX_ACT_PARAMS];
+    prepare_params(p, act, params);
     rows[act](x, bias, T, F, stride, p);
 }
 
 /* ---- rows ----
  *
- * Sums and maxima run in ACCS vectors, so that neither rounding nor the latency of one
- * chain of operations counts.  What is left behind the last whole vector of a row stays
- * in a register from pass to pass: memory written under a mask is slow to read back. */
-
-/* Runs a block for every whole vector among the first `whole` elements: `at` is where
- * it starts, `k` the accumulator whose turn it is. */
-#define EACH_VECTOR(whole, ...)                                  \
-    do {                                                         \
-        size_t start = 0;                                        \
-        for (; start + ACCS * VW <= (whole); start += ACCS * VW) \
-            for (size_t k = 0; k < ACCS; k++) {                  \
-                const size_t at = start + k * VW;                \
-                __VA_ARGS__                                      \
-            }                                                    \
-        for (; start < (whole); start += VW) {                   \
-            const size_t at = start, k = 0;                      \
-            __VA_ARGS__                                          \
-        }                                                        \
-    } while (0)
-
-static inline void
-fill(vf *acc, float value)
-{
-    for (size_t k = 0; k < ACCS; k++)
-        acc[k] = v_set(value);
-}
-
-static inline float
-sum_of(vf *acc)
-{
-    for (size_t half = ACCS / 2; half > 0; half /= 2)
-        for (size_t k = 0; k < half; k++)
-            acc[k] = v_add(acc[k], acc[k + half]);
-    return v_sum(acc[0]);
-}
-
-static inline float
-largest_of(vf *acc)
-{
-    for (size_t half = ACCS / 2; half > 0; half /= 2)
-        for (size_t k = 0; k < half; k++)
-            acc[k] = v_max(acc[k], acc[k + half]);
-    return v_largest(acc[0]);
-}
+ * What is left behind the last whole vector of a row stays in a register from pass to
+ * pass: memory written under a mask is slow to read back. */
 
 static void
 layernorm_row(float *y, const float *x, const float *bias, const float *residual,

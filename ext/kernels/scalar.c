@@ -7,9 +7,11 @@
 
 #include "base/common.h"
 #include "kernels/coefficients.h"
+#include "kernels/training.h"
 #include "kernels/vec_scalar.h"
 
 #include "kernels/dot_scalar.h"
+#include "kernels/words_scalar.h"
 
 #define TABLE_NAME "scalar"
 #include "kernels/table_impl.h"
@@ -18,5 +20,12 @@ bool
 txe_kernels_scalar(struct txe_kernels *kernels)
 {
     *kernels = table;
+    return true;
+}
+
+bool
+txe_training_kernels_scalar(struct txe_training_kernels *kernels)
+{
+    *kernels = training_table;
     return true;
 }

@@ -1,12 +1,29 @@
 /* One table of kernels, named TABLE_NAME, over the vector type of vec_<isa>.h and the
- * steps of dot_<isa>.h, which the including file has included, as it has <float.h>,
- * <math.h>, <string.h>, base/common.h, kernels.h and coefficients.h: nothing may be
- * included inside a target region. */
+ * steps of dot_<isa>.h and the integers of words_<isa>.h, which the including file has
+ * included, as it has <float.h>, <math.h>, <string.h>, base/common.h, training.h and
+ * coefficients.h: nothing may be included inside a target region. */
 #include "kernels/ops_impl.h"
 
 #include "kernels/columns_impl.h"
 #include "kernels/convert_impl.h"
 #include "kernels/tile_impl.h"
+
+static void
+layernorm_alone(float *y, const float *x, const float *gamma, const float *beta,
+                float eps, size_t T, size_t C)
+{
+    layernorm(y, x, NULL, NULL, gamma, beta, eps, T, C);
+}
+
+static void
+act_alone(float *y, const float *x, size_t n, txe_activation act, const float *params)
+{
+    if (y != x)
+        memcpy(y, x, n * sizeof *y);
+    bias_act(y, NULL, 1, n, n, act, params);
+}
+
+#include "kernels/training_impl.h"
 
 DEFINE_PRECISION(f32, F32_ROWS)
 DEFINE_PRECISION(bf16, BF16_ROWS)

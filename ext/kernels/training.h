@@ -74,6 +74,11 @@ struct txe_training_kernels {
                         size_t ld);
 };
 
+/* Fill a table; false where the compiler's target lacks the set. */
+bool txe_training_kernels_scalar(struct txe_training_kernels *table);
+bool txe_training_kernels_avx2(struct txe_training_kernels *table);
+bool txe_training_kernels_avx512(struct txe_training_kernels *table);
+
 /* The table that belongs to `kernels`. */
 void txe_training_kernels_choose(struct txe_training_kernels *out,
                                  const struct txe_kernels *kernels);

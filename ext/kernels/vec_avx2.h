@@ -189,6 +189,13 @@ v_load_bf16(const uint16_t *p)
     return _mm256_or_ps(v, _mm256_and_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q), quiet));
 }
 
+static inline vf
+v_load_u16(const uint16_t *p)
+{
+    return _mm256_cvtepi32_ps(
+        _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
+}
+
 /* The low halves of eight integers. */
 static inline __m128i
 low_halves(__m256i v)

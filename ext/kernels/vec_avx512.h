@@ -179,6 +179,13 @@ v_load_bf16(const uint16_t *p)
         _mm512_mask_or_epi32(bits, nan, bits, _mm512_set1_epi32(0x00400000)));
 }
 
+static inline vf
+v_load_u16(const uint16_t *p)
+{
+    return _mm512_cvtepi32_ps(
+        _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p)));
+}
+
 /* VW bfloat16 of v, halves to even; NaN stays NaN. */
 static inline void
 v_store_bf16(uint16_t *p, vf v)

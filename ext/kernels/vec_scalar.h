@@ -199,6 +199,13 @@ v_load_bf16(const uint16_t *p)
     return float_of(bits | ((bits & 0x7FFFFFFFu) > 0x7F800000u ? 0x00400000u : 0u));
 }
 
+/* VW whole numbers without sign. */
+static inline vf
+v_load_u16(const uint16_t *p)
+{
+    return (float)*p;
+}
+
 /* VW bfloat16 of v, halves to even; NaN stays NaN. */
 static inline void
 v_store_bf16(uint16_t *p, vf v)

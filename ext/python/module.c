@@ -80,10 +80,18 @@ module_exec(PyObject *module)
         return -1;
     }
     int (*const parts[])(PyObject *) = {
-        txe_add_files,           txe_add_text,         txe_add_tokenizer,
-        txe_add_tokenizer_files, txe_add_trainer,      txe_add_encoder,
-        txe_add_training,        txe_add_testing,      txe_add_testing_products,
-        txe_add_testing_matmul,  txe_add_testing_text,
+        txe_add_files,
+        txe_add_text,
+        txe_add_tokenizer,
+        txe_add_tokenizer_files,
+        txe_add_trainer,
+        txe_add_encoder,
+        txe_add_training,
+        txe_add_testing,
+        txe_add_testing_products,
+        txe_add_testing_matmul,
+        txe_add_testing_training,
+        txe_add_testing_text,
     };
     for (size_t i = 0; i < TXE_LEN(parts); i++)
         if (parts[i](module) < 0)

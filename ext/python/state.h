@@ -33,6 +33,7 @@ int txe_add_training(PyObject *module);
 int txe_add_testing(PyObject *module);
 int txe_add_testing_products(PyObject *module);
 int txe_add_testing_matmul(PyObject *module);
+int txe_add_testing_training(PyObject *module);
 int txe_add_testing_text(PyObject *module);
 
 #endif

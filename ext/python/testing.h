@@ -1,5 +1,4 @@
-/* What the bindings for the tests share.  Private to py_testing.c,
- * py_testing_products.c and py_testing_matmul.c.
+/* What the bindings for the tests share.  Private to py_testing*.c.
  *
  * Arrays come as buffers and are used where they lie, without copies, so that tests can
  * place them at any address; sizes and strides are checked against them. */
