@@ -5,6 +5,7 @@
 #include "kernels/ops_impl.h"
 
 #include "kernels/convert_impl.h"
+#include "kernels/optimizer_impl.h"
 #include "kernels/tile_impl.h"
 
 DEFINE_PRECISION(f32, F32_ROWS)
@@ -31,4 +32,13 @@ static const struct txe_kernels table = {
     .quantize_weights = quantize_weights,
     .transpose = transpose,
     .add = add,
+    .optimizer =
+        {
+            .sum_squares = sum_squares,
+            .adam = adam,
+            .adam_direction = adam_direction,
+            .adam_apply = adam_apply,
+            .sgd = sgd,
+            .blend = blend,
+        },
 };
