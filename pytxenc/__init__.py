@@ -88,6 +88,35 @@ if TYPE_CHECKING:
     from .modeling import XLMRobertaForTokenClassification as XLMRobertaForTokenClassification
     from .modeling import XLMRobertaModel as XLMRobertaModel
     from .modeling import XLMRobertaPreTrainedModel as XLMRobertaPreTrainedModel
+    from .optim import LAMB as LAMB
+    from .optim import SGD as SGD
+    from .optim import Adafactor as Adafactor
+    from .optim import AdamW as AdamW
+    from .optim import ExponentialMovingAverage as ExponentialMovingAverage
+    from .optim import LastAverage as LastAverage
+    from .optim import SchedulerType as SchedulerType
+    from .optim import create_optimizer as create_optimizer
+    from .optim import get_constant_schedule as get_constant_schedule
+    from .optim import get_constant_schedule_with_warmup as get_constant_schedule_with_warmup
+    from .optim import get_cosine_schedule_with_warmup as get_cosine_schedule_with_warmup
+    from .optim import (
+        get_cosine_with_hard_restarts_schedule_with_warmup as get_cosine_with_hard_restarts_schedule_with_warmup,
+    )
+    from .optim import (
+        get_cosine_with_min_lr_schedule_with_warmup as get_cosine_with_min_lr_schedule_with_warmup,
+    )
+    from .optim import (
+        get_cosine_with_min_lr_schedule_with_warmup_lr_rate as get_cosine_with_min_lr_schedule_with_warmup_lr_rate,
+    )
+    from .optim import get_inverse_sqrt_schedule as get_inverse_sqrt_schedule
+    from .optim import get_linear_schedule_with_warmup as get_linear_schedule_with_warmup
+    from .optim import get_one_cycle_schedule as get_one_cycle_schedule
+    from .optim import (
+        get_polynomial_decay_schedule_with_warmup as get_polynomial_decay_schedule_with_warmup,
+    )
+    from .optim import get_scheduler as get_scheduler
+    from .optim import get_wsd_schedule as get_wsd_schedule
+    from .optim import parameter_groups as parameter_groups
     from .outputs import AlbertForPreTrainingOutput as AlbertForPreTrainingOutput
     from .outputs import BaseModelOutput as BaseModelOutput
     from .outputs import (
@@ -230,6 +259,29 @@ _EXPORTS = {
         "XLMRobertaForTokenClassification",
         "XLMRobertaModel",
         "XLMRobertaPreTrainedModel",
+    ),
+    "optim": (
+        "Adafactor",
+        "AdamW",
+        "ExponentialMovingAverage",
+        "LAMB",
+        "LastAverage",
+        "SGD",
+        "SchedulerType",
+        "create_optimizer",
+        "get_constant_schedule",
+        "get_constant_schedule_with_warmup",
+        "get_cosine_schedule_with_warmup",
+        "get_cosine_with_hard_restarts_schedule_with_warmup",
+        "get_cosine_with_min_lr_schedule_with_warmup",
+        "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
+        "get_inverse_sqrt_schedule",
+        "get_linear_schedule_with_warmup",
+        "get_one_cycle_schedule",
+        "get_polynomial_decay_schedule_with_warmup",
+        "get_scheduler",
+        "get_wsd_schedule",
+        "parameter_groups",
     ),
     "outputs": (
         "AlbertForPreTrainingOutput",

@@ -198,6 +198,37 @@ class WordCounter:
 def normalize_texts(spec: dict[str, Any], texts: Sequence[str], /) -> list[str]:
     """The texts as the "normalizer" of `spec` changes them."""
 
+# ---- optimisers (ext/python/py_optimizer.c over ext/train/optimizer.h) ----
+
+_Floats = NDArray[np.float32]  # used where they lie: a copy is never made
+
+def optimizer_step(
+    rule: Literal["adam", "lamb", "sgd"],
+    values: _Floats,
+    states: tuple[_Floats, ...],
+    gradients: _Floats,
+    segments: NDArray[np.int64],
+    groups: NDArray[np.float64],
+    clip: float,
+    /,
+) -> None:
+    """Update the segments of flat parameters; the GIL is released here and below.
+
+    segments: [N, 3], offset, size and group of each; they do not overlap.
+    clip: what gradients are multiplied by.
+    groups: [G, columns], the coefficients of each (ext/kernels/optimizer.h):
+        "adam", of states (m, v): beta1, beta2, step, scale, eps, decay;
+        "lamb", the same and: lr, adapt, low, high, max_ratio (ext/train/optimizer.h);
+        "sgd", of states (buffer,) or (): lr, decay, momentum, rest, nesterov.
+    """
+
+def gradient_norm(gradients: _Floats, segments: NDArray[np.int64], /) -> float:
+    """Euclidean norm of all segments together, finite where all their elements are."""
+
+def fill_zero(array: _Floats, /) -> None: ...
+def blend(average: _Floats, values: _Floats, weight: float, /) -> None:
+    """average += weight * (values - average)."""
+
 # ---- plain text (ext/python/py_text.c over ext/text) ----
 
 _Bytes = bytes | NDArray[np.uint8]

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "kernels/optimizer.h"
 
 /* Activations, by the formula; several names of configuration files share one
  * (txe_activation_find).  s(x) = 1/(1+exp(-x)), p(x) = log(1+exp(x)) (softplus). */
@@ -156,6 +157,8 @@ struct txe_kernels {
 
     /* y = a + b + c, [n] each; c may be NULL.  Summed as (a + b) + c. */
     void (*add)(float *y, const float *a, const float *b, const float *c, size_t n);
+
+    struct txe_optimizer_kernels optimizer;
 };
 
 /* Fill a table; false where the compiler's target lacks the set.  The last three change

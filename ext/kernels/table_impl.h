@@ -6,6 +6,7 @@
 
 #include "kernels/columns_impl.h"
 #include "kernels/convert_impl.h"
+#include "kernels/optimizer_impl.h"
 #include "kernels/tile_impl.h"
 
 static void
@@ -52,4 +53,13 @@ static const struct txe_kernels table = {
     .quantize_weights = quantize_weights,
     .transpose = transpose,
     .add = add,
+    .optimizer =
+        {
+            .sum_squares = sum_squares,
+            .adam = adam,
+            .adam_direction = adam_direction,
+            .adam_apply = adam_apply,
+            .sgd = sgd,
+            .blend = blend,
+        },
 };

@@ -30,6 +30,7 @@ int txe_add_text(PyObject *module);
 int txe_add_encoder(PyObject *module);
 int txe_add_trainer(PyObject *module);
 int txe_add_training(PyObject *module);
+int txe_add_optimizer(PyObject *module);
 int txe_add_testing(PyObject *module);
 int txe_add_testing_products(PyObject *module);
 int txe_add_testing_matmul(PyObject *module);

@@ -65,6 +65,10 @@ class FlatParameters:
         }
         return {name: distinct[source] for name, source in self.sources.items()}
 
+    def zeros(self) -> NDArray[np.float32]:
+        """A new array like `values`, of zeros."""
+        return _zeros(self.values.size)
+
     def named(self, names: Iterable[str]) -> list[Segment]:
         """The segments of these names; KeyError for a name that is no distinct parameter."""
         by_name: Mapping[str, Segment] = {s.name: s for s in self.segments}
