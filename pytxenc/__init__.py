@@ -153,17 +153,16 @@ if TYPE_CHECKING:
     from .tokenization import XLMRobertaTokenizerFast as XLMRobertaTokenizerFast
     from .training.arguments import IntervalStrategy as IntervalStrategy
     from .training.arguments import SaveStrategy as SaveStrategy
-    from .training.arguments import SchedulerType as SchedulerType
     from .training.arguments import TrainingArguments as TrainingArguments
     from .training.callbacks import DefaultFlowCallback as DefaultFlowCallback
     from .training.callbacks import EarlyStoppingCallback as EarlyStoppingCallback
     from .training.callbacks import PrinterCallback as PrinterCallback
     from .training.callbacks import TrainerCallback as TrainerCallback
+    from .training.checkpoint import get_last_checkpoint as get_last_checkpoint
     from .training.logging import read_log as read_log
     from .training.plot import PlotCallback as PlotCallback
     from .training.plot import plot_curves as plot_curves
     from .training.progress import ProgressCallback as ProgressCallback
-    from .training.resumption import get_last_checkpoint as get_last_checkpoint
     from .training.session import Session as Session
     from .training.state import EvalPrediction as EvalPrediction
     from .training.state import PredictionOutput as PredictionOutput
@@ -320,7 +319,6 @@ _EXPORTS = {
     "training.arguments": (
         "IntervalStrategy",
         "SaveStrategy",
-        "SchedulerType",
         "TrainingArguments",
     ),
     "training.callbacks": (
@@ -329,10 +327,10 @@ _EXPORTS = {
         "PrinterCallback",
         "TrainerCallback",
     ),
+    "training.checkpoint": ("get_last_checkpoint",),
     "training.logging": ("read_log",),
     "training.plot": ("PlotCallback", "plot_curves"),
     "training.progress": ("ProgressCallback",),
-    "training.resumption": ("get_last_checkpoint",),
     "training.session": ("Session",),
     "training.state": (
         "EvalPrediction",

@@ -13,12 +13,12 @@ from enum import Enum
 from typing import Any
 
 from ..arguments import unknown_keyword
+from ..optim import OPTIMIZER_NAMES, SchedulerType
 
 __all__ = [
     "IntervalStrategy",
-    "OptimizerNames",
     "SaveStrategy",
-    "SchedulerType",
+    "ParallelMode",
     "TrainingArguments",
 ]
 
@@ -59,39 +59,6 @@ class ParallelMode(_Choice):
 
     NOT_DISTRIBUTED = "not_distributed"
     DISTRIBUTED = "distributed"
-
-
-class SchedulerType(_Choice):
-    """Schedules of the learning rate, by the names of `get_scheduler`."""
-
-    LINEAR = "linear"
-    COSINE = "cosine"
-    COSINE_WITH_RESTARTS = "cosine_with_restarts"
-    POLYNOMIAL = "polynomial"
-    CONSTANT = "constant"
-    CONSTANT_WITH_WARMUP = "constant_with_warmup"
-    INVERSE_SQRT = "inverse_sqrt"
-    REDUCE_ON_PLATEAU = "reduce_lr_on_plateau"
-    COSINE_WITH_MIN_LR = "cosine_with_min_lr"
-    COSINE_WARMUP_WITH_MIN_LR = "cosine_warmup_with_min_lr"
-    WARMUP_STABLE_DECAY = "warmup_stable_decay"
-    ONE_CYCLE = "one_cycle"
-
-
-class OptimizerNames(_Choice):
-    """Optimisers.
-
-    The first ones are transformers' names: both AdamW are the one of torch.  `adamw_fairseq` and
-    `adamw_google` are the forms of those code bases, `lamb` the one of Google's ALBERT.
-    """
-
-    ADAMW_TORCH = "adamw_torch"
-    ADAMW_TORCH_FUSED = "adamw_torch_fused"
-    ADAFACTOR = "adafactor"
-    SGD = "sgd"
-    ADAMW_FAIRSEQ = "adamw_fairseq"
-    ADAMW_GOOGLE = "adamw_google"
-    LAMB = "lamb"
 
 
 # Fields of transformers that have no meaning here, with their defaults: other values are refused.
@@ -179,8 +146,8 @@ class TrainingArguments:
         layer_decay: the learning rate of each layer is this times that of the layer above it.
         ema_decay: also keep an exponential moving average of the parameters, which evaluations
             and the final model are of.
-        average_last: the mean of the parameters at the last so many epochs' ends (or saves)
-            instead.
+        average_last: instead the mean of the parameters at the ends of the last so many epochs,
+            or with save_strategy "steps" at the last so many multiples of save_steps.
         max_train_seconds: stop after this time, the learning rate following the clock instead of
             the steps.
         save_minutes: also save a checkpoint every so many minutes.
@@ -346,6 +313,10 @@ class TrainingArguments:
             raise ValueError(f"max_steps is {self.max_steps}; it must be positive, or -1 for none")
         if self.ema_decay is not None and self.average_last is not None:
             raise ValueError("ema_decay and average_last are two averages: choose one")
+        if self.optim not in OPTIMIZER_NAMES:
+            raise ValueError(
+                f"optim is {self.optim!r}; it must be one of {', '.join(OPTIMIZER_NAMES)}"
+            )
         known = ("random", "sequential", "group_by_length")
         if self.train_sampling_strategy not in known:
             raise ValueError(
@@ -358,6 +329,22 @@ class TrainingArguments:
                 f"include_for_metrics has {sorted(unknown)}; it may hold 'inputs' and 'loss'"
             )
         self._check_curriculum()
+        self._check_clock()
+
+    def _check_clock(self) -> None:
+        if self.max_train_seconds is None:
+            return
+        if self.warmup_steps >= 1:
+            raise ValueError(
+                f"warmup_steps is {self.warmup_steps}; with max_train_seconds it must be a "
+                "fraction of the time, below 1"
+            )
+        for name in ("logging_steps", "eval_steps", "save_steps"):
+            if 0 < (getattr(self, name) or 1) < 1 and self.max_steps < 0:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; with max_train_seconds it must be a number"
+                    " of steps: how many there will be in all nobody knows"
+                )
 
     def _check_curriculum(self) -> None:
         if self.length_curriculum is None:
@@ -385,14 +372,15 @@ class TrainingArguments:
             self.do_eval = True
         if self.eval_strategy == "steps" and not self.eval_steps:
             self.eval_steps = self.logging_steps
-        plateau = self.lr_scheduler_type == "reduce_lr_on_plateau"
+        plateau = self.lr_scheduler_type in ("reduce_lr_on_plateau", "greedy")
         if (self.load_best_model_at_end or plateau) and self.metric_for_best_model is None:
             self.metric_for_best_model = "loss"
         if self.greater_is_better is None and self.metric_for_best_model is not None:
             self.greater_is_better = not self.metric_for_best_model.endswith("loss")
         if plateau and self.eval_strategy == "no":
             raise ValueError(
-                "lr_scheduler_type='reduce_lr_on_plateau' needs evaluations: set eval_strategy"
+                f"lr_scheduler_type={str(self.lr_scheduler_type)!r} needs evaluations: set"
+                " eval_strategy"
             )
         if self.save_strategy == "best" and self.metric_for_best_model is None:
             raise ValueError("save_strategy='best' needs metric_for_best_model")
@@ -483,12 +471,11 @@ class TrainingArguments:
     to_sanitized_dict = to_dict
 
 
-_CHOICES: dict[str, type[_Choice]] = {
+_CHOICES: dict[str, type[Enum]] = {
     "eval_strategy": IntervalStrategy,
     "logging_strategy": IntervalStrategy,
     "save_strategy": SaveStrategy,
     "lr_scheduler_type": SchedulerType,
-    "optim": OptimizerNames,
 }
 _INF = math.inf
 # Field -> (lowest, whether that is excluded, highest).

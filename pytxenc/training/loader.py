@@ -83,7 +83,8 @@ class Loader:
 class StreamLoader:
     """Batches of an iterable without a length, which begins anew each epoch.
 
-    Of `ranks` batches in a row it gives this process's.
+    Of `ranks` batches in a row it gives this process's; at the end fewer than `ranks` batches are
+    left out, so that all processes have the same number.
     """
 
     def __init__(
@@ -105,13 +106,11 @@ class StreamLoader:
 
     def __iter__(self) -> Iterator[Arrays]:
         samples = iter(self.dataset)
-        number = 0
-        while batch := list(islice(samples, self._batch_size)):
-            if len(batch) < self._batch_size and self._drop_last:
+        while True:
+            batches = [list(islice(samples, self._batch_size)) for _ in range(self._ranks)]
+            if not batches[-1] or (len(batches[-1]) < self._batch_size and self._drop_last):
                 return
-            if number % self._ranks == self._rank:
-                yield as_arrays(self._collate(batch))
-            number += 1
+            yield as_arrays(self._collate(batches[self._rank]))
 
 
 def steps(

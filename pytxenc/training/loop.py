@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batches import Batch
-from .checkpoint import StopSignals
 from .evaluation import speed_metrics
 from .loader import as_arrays, batch_size, shortened, steps
 from .session import StepResult
 from .state import TrainerState, TrainOutput
+from .stopping import SaveClock, StopSignals
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -126,7 +126,8 @@ class TrainingLoop:
 
     def move_to(self, position: dict[str, Any]) -> None:
         """Go on from a `position`; KeyError or ValueError for what is none."""
-        self.epoch, self.step_in_epoch = int(position["epoch"]), int(position["step_in_epoch"])
+        self.epoch = int(position["epoch"])
+        self.step_in_epoch = 0 if self.args.ignore_data_skip else int(position["step_in_epoch"])
         self._logged_step = int(position["logged_step"])
         for totals, name in ((self.interval, "interval"), (self.run_totals, "run")):
             values = np.asarray(position[name], np.float64)
@@ -142,7 +143,8 @@ class TrainingLoop:
         first_step, first_tokens = self.state.global_step, self.state.num_input_tokens_seen
         started = time.time()
         self._started = time.perf_counter() - self.state.elapsed
-        self._saved = time.perf_counter()
+        self._save_clock = SaveClock(self.args.save_minutes)
+        trainer.clock = self.state.elapsed
         self._samples = 0
         trainer.session.zero_grad()
         trainer.control.should_training_stop = False
@@ -168,14 +170,10 @@ class TrainingLoop:
         return TrainOutput(self.state.global_step, loss, metrics)
 
     def _finished(self) -> bool:
-        return bool(
-            (self.plan.max_steps and self.state.global_step >= self.plan.max_steps)
-            or (
-                self.args.max_steps < 0
-                and self.args.max_train_seconds is None
-                and self.epoch >= self.plan.num_epochs
-            )
-        )
+        args, plan = self.args, self.plan
+        if args.max_steps < 0 and args.max_train_seconds is None and self.epoch >= plan.num_epochs:
+            return True  # also where callbacks ended epochs early
+        return 0 < plan.max_steps <= self.state.global_step
 
     def _run_epoch(self) -> None:
         trainer = self.trainer
@@ -192,8 +190,8 @@ class TrainingLoop:
             self._interval_seconds += now - last_seen
             self.state.elapsed = now - self._started
             trainer.call("on_step_end", loss=self._last_loss)
-            if self._must_stop():
-                trainer.control.should_save = trainer.control.should_training_stop = True
+            trainer.control.should_save |= self._save
+            trainer.control.should_training_stop |= self._stop
             self._log_evaluate_save()
             last_seen = time.perf_counter()
             if trainer.control.should_epoch_stop or trainer.control.should_training_stop:
@@ -206,13 +204,10 @@ class TrainingLoop:
                 self.epoch, self.state.global_step,
             )  # fmt: skip
             trainer.control.should_training_stop = True
-        if not self._complete(size):
-            # Stopped within the epoch: callbacks hear of its end, the position stays.
-            trainer.control.new_step()
-            trainer.call("on_epoch_end")
-            self._log_evaluate_save()
-            return
-        self.epoch, self.step_in_epoch = self.epoch + 1, 0
+        if self._complete(size):
+            self.epoch, self.step_in_epoch = self.epoch + 1, 0
+            if self.args.average_last is not None and self.args.save_strategy != "steps":
+                trainer.average_parameters(milestone=True)
         trainer.control.new_step()
         trainer.call("on_epoch_end")
         self._log_evaluate_save()
@@ -220,30 +215,26 @@ class TrainingLoop:
     def _complete(self, size: int | None) -> bool:
         """Whether the epoch is over, so that the next step is the first of another."""
         control = self.trainer.control
-        return (
-            not control.should_training_stop
-            or control.should_epoch_stop
-            or (self.step_in_epoch == size)
-        )
+        ended = not control.should_training_stop or control.should_epoch_stop
+        return ended or self.step_in_epoch == size
 
     def _steps(self) -> Iterator[list[Batch]]:
         """This process's micro-batches of every step left in the epoch."""
         if hasattr(self.batches, "set_epoch"):
             self.batches.set_epoch(self.epoch)
-        start = 0 if self.args.ignore_data_skip else self.step_in_epoch
         if hasattr(self.batches, "steps"):
-            return self.batches.steps(self.epoch, start)
-        world = self.trainer.world
-        return steps(
-            self.batches, self.args.gradient_accumulation_steps, start, world.rank, world.size
-        )
+            return self.batches.steps(self.epoch, self.step_in_epoch)
+        world, accumulation = self.trainer.world, self.args.gradient_accumulation_steps
+        return steps(self.batches, accumulation, self.step_in_epoch, world.rank, world.size)
 
     def _step(self, micro_batches: list[Batch]) -> None:
         """One optimiser step over some micro-batches: exact whatever their labels' numbers."""
         trainer, session, state = self.trainer, self.trainer.session, self.state
-        length = self._length()
         inputs = [as_arrays(batch.inputs) for batch in micro_batches]
-        if length is not None:
+        if self.args.length_curriculum is not None:
+            done = trainer.progress()
+            stages = self.args.length_curriculum
+            length = [length for start, length in stages if start <= done][-1]
             inputs = [shortened(batch, length) for batch in inputs]
         counts = np.sum([(0, 0), *map(session.count, inputs)], axis=0)
         first, second = trainer.world.all_reduce_counts(counts.tolist())
@@ -264,12 +255,11 @@ class TrainingLoop:
         report = trainer.optimizer.step(max_grad_norm=self.args.max_grad_norm or None)
         trainer.call("on_optimizer_step")
         self._grad_norm = report.grad_norm
+        self._exchange(tokens)
         if report.skipped:
             state.skipped_steps += 1
         else:
-            trainer.schedule(time.perf_counter() - self._started)
-            if trainer.average is not None and self.args.ema_decay is not None:
-                trainer.average.update()
+            trainer.schedule()
         session.zero_grad()
         self._last_loss = totals.mean()
         totals.step_done()
@@ -277,28 +267,23 @@ class TrainingLoop:
             self.interval.values += totals.values
             self.run_totals.values += totals.values
         state.global_step += 1
-        seen = int(trainer.world.all_reduce_counts([tokens])[0])
-        state.num_input_tokens_seen += seen
-        self._interval_tokens += seen
+        by_steps = self.args.save_strategy == "steps"
+        if not report.skipped:
+            trainer.average_parameters(by_steps and state.global_step % state.save_steps == 0)
 
-    def _length(self) -> int | None:
-        """The length that the curriculum has for this step; None without one."""
-        if self.args.length_curriculum is None:
-            return None
-        done = self.trainer.progress(time.perf_counter() - self._started)
-        return [length for start, length in self.args.length_curriculum if start <= done][-1]
-
-    def _must_stop(self) -> bool:
-        """Whether a process was told to stop, or the time is over."""
+    def _exchange(self, tokens: int) -> None:
+        """Agree with the other processes on the time, and on whether to save and to stop."""
+        now, world = time.perf_counter(), self.trainer.world
+        seen, requested, clock, due = world.all_reduce_counts(
+            [tokens, int(self._signals.requested), now - self._started, int(self._save_clock.due())]
+        )
+        self.trainer.clock = clock / world.size
         limit = self.args.max_train_seconds
-        late = limit is not None and self.state.elapsed >= limit
-        minutes = self.args.save_minutes
-        due = minutes is not None and time.perf_counter() - self._saved >= 60 * minutes
-        flags = [int(self._signals.requested), int(late), int(due)]
-        requested, over, save = self.trainer.world.all_reduce_counts(flags)
         self.trainer.interrupted = requested > 0
-        self.trainer.control.should_save |= save > 0
-        return requested > 0 or over > 0
+        self._stop = requested > 0 or (limit is not None and self.trainer.clock >= limit)
+        self._save = self._stop or due > 0
+        self.state.num_input_tokens_seen += int(seen)
+        self._interval_tokens += int(seen)
 
     def _log_evaluate_save(self) -> None:
         trainer, control, state = self.trainer, self.trainer.control, self.state
@@ -310,10 +295,8 @@ class TrainingLoop:
             if self.args.save_strategy == "best":
                 control.should_save |= better
         if control.should_save:
-            if self.args.average_last is not None and trainer.average is not None:
-                trainer.average.update()
             trainer.save_checkpoint(self.position())
-            self._saved = time.perf_counter()
+            self._save_clock.restart()
             trainer.call("on_save")
 
     def _over_ranks(self, totals: LossTotals) -> float:

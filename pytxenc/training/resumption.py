@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoint import Checkpoint
-from ..hub import Source
-from .checkpoint import Checkpointer, find_last
+from .checkpoint import Checkpointer, find_last, load_weights
 from .optimization import Optimization
 from .state import ExportableState, TrainerState
 
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from .loop import TrainingLoop
     from .state import TrainerControl
 
-__all__ = ["Resumption", "get_last_checkpoint"]
+__all__ = ["Resumption"]
 
 _OPTIMIZER, _AVERAGE = "optimizer.", "average."  # before the names of arrays
 _PARAMETERS = "parameters"  # those of training, where the model that is saved is an average
@@ -59,7 +57,7 @@ class Resumption(Optimization):
             with self.averaged():  # the model that evaluations are of
                 self._checkpointer().save(
                     step, model=self.model, tokenizer=self.processing_class, arrays=arrays,
-                    numbers=numbers, best=best,
+                    numbers=numbers, trainer_state=self.state.to_dict(), best=best,
                 )  # fmt: skip
         self.world.barrier()
 
@@ -80,7 +78,6 @@ class Resumption(Optimization):
         arrays = {_OPTIMIZER + name: array for name, array in optimizer["state"].items()}
         numbers["optimizer"] = optimizer["numbers"]
         numbers["scheduler"] = self.lr_scheduler.state_dict()
-        numbers["ticks"] = self._ticks
         numbers["position"] = position
         if self.average is not None:
             average = self.average.state_dict()
@@ -108,19 +105,18 @@ class Resumption(Optimization):
 
     def resume(self, path: Path, loop: TrainingLoop) -> None:
         """Put model, optimiser, schedule, average, state and loop where the checkpoint was."""
-        arrays, numbers = self._checkpointer().load(path)
+        arrays, numbers = self._checkpointer().load(path, self.model)
         missing = {"optimizer", "scheduler", "position", "trainer_state"} - set(numbers)
         if missing:
             raise ValueError(
                 f"{path} holds a model alone, without {sorted(missing)}: load it by "
                 "from_pretrained, and train anew"
             )
-        self.load_weights(path)
+        load_weights(path, self.session.flat.views(self.session.flat.values))
         self.optimizer.load_state_dict(
             {"state": _of(arrays, _OPTIMIZER), "numbers": numbers["optimizer"]}
         )
         self.lr_scheduler.load_state_dict(numbers["scheduler"])
-        self._ticks = int(numbers["ticks"])
         if self.average is not None:
             if "average" not in numbers:
                 raise ValueError(
@@ -144,22 +140,6 @@ class Resumption(Optimization):
                 for name, value in {**saved["args"], **saved["attributes"]}.items():
                     setattr(callback, name, value)
 
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """Set the parameters to those of a checkpoint; ValueError for those of another model."""
-        flat = self.session.flat
-        found = Checkpoint.find(Source(os.fspath(path)), use_safetensors=True, variant=None)
-        views = flat.views(flat.values)
-        for segment in flat.segments:
-            shape = found[segment.name].shape if segment.name in found else None
-            if shape != segment.shape:
-                raise ValueError(
-                    f"{path} is of another model: {segment.name} is {shape or 'missing'}, not "
-                    f"{segment.shape}"
-                )
-        for segment in flat.segments:
-            views[segment.name][...] = found[segment.name]
-        self.session.sync()
-
     # ---- the best one ----
 
     def note_best(self, metrics: dict[str, Any]) -> bool:
@@ -180,13 +160,8 @@ class Resumption(Optimization):
         """Set the parameters to those of the best checkpoint, where there is one."""
         path = self.state.best_model_checkpoint
         if path is not None and os.path.isdir(path):
-            self.load_weights(path)
-
-
-def get_last_checkpoint(folder: str | os.PathLike[str]) -> str | None:
-    """The checkpoint of the most steps in a run's folder; None without one."""
-    found = find_last(folder)
-    return None if found is None else os.fspath(found)
+            load_weights(path, self.session.flat.views(self.session.flat.values))
+            self.session.sync()
 
 
 def _of(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
