@@ -106,9 +106,9 @@ def _predict(
     logits = _single([to_numpy(value) for key, value in outputs.items() if key not in ignored])
     sums = np.zeros((2, 2))
     if labelled:
-        counts = trainer.session.count(batch)
+        counts = trainer.count_labels(batch)
         if trainer.compute_loss_func is not None:
-            value, _ = trainer.torch_loss(batch, None)(to_numpy(outputs["logits"]))
+            value, _ = trainer.torch_loss(batch, None)(to_numpy(outputs.to_tuple()[-1]))
             sums[:, 0] = value * counts[0], counts[0]
         elif counts[1]:  # of two losses the model's call gives only the sum of the means
             result = trainer.session.evaluate(batch)

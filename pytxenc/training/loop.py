@@ -236,7 +236,7 @@ class TrainingLoop:
             stages = self.args.length_curriculum
             length = [length for start, length in stages if start <= done][-1]
             inputs = [shortened(batch, length) for batch in inputs]
-        counts = np.sum([(0, 0), *map(session.count, inputs)], axis=0)
+        counts = np.sum([(0, 0), *map(trainer.count_labels, inputs)], axis=0)
         first, second = trainer.world.all_reduce_counts(counts.tolist())
         items = (max(1.0, first), max(1.0, second))
         trainer.control.new_step()

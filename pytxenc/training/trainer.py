@@ -110,6 +110,7 @@ class Trainer(Resumption):
             raise ValueError("Trainer needs a model or a model_init, and not both")
         set_seed(self.args.seed)
         self.model = model if model is not None else self._new_model()
+        self.compute_loss_func, self.compute_metrics = compute_loss_func, compute_metrics
         self._check_model()
         by_batch = self.args.batch_eval_metrics and compute_metrics is not None
         if by_batch and "compute_result" not in inspect.signature(compute_metrics).parameters:  # type: ignore[arg-type]
@@ -120,7 +121,6 @@ class Trainer(Resumption):
         self.processing_class = tokenizer if processing_class is None else processing_class
         self.train_dataset, self.eval_dataset = train_dataset, eval_dataset
         self.data_collator = data_collator or self._default_collator()
-        self.compute_loss_func, self.compute_metrics = compute_loss_func, compute_metrics
         self.preprocess_logits_for_metrics = preprocess_logits_for_metrics
         self.label_names = self.args.label_names or _label_names(self.model)
         self.world = communicator()
@@ -163,10 +163,10 @@ class Trainer(Resumption):
     def _check_model(self) -> None:
         if not isinstance(self.model, PreTrainedModel):
             raise TypeError(f"model must be a model of pytxenc, not {type(self.model).__name__}")
-        if self.model._head == "none":
+        if self.model._head == "none" and self.compute_loss_func is None:
             raise ValueError(
                 f"a {type(self.model).__name__} has no loss to train by: use a class with a head,"
-                " such as one ForSequenceClassification or ForMaskedLM"
+                " such as one ForSequenceClassification or ForMaskedLM, or give a compute_loss_func"
             )
 
     def _new_state(self) -> TrainerState:
@@ -364,18 +364,14 @@ class Trainer(Resumption):
             raise ImportError("compute_loss_func needs torch, which differentiates it") from error
         function, output = self.compute_loss_func, getattr(self.model, "_output", None)
         assert function is not None and output is not None
-        if "logits" not in output.__dataclass_fields__:
-            raise ValueError(
-                f"compute_loss_func is for models with one tensor of logits; a "
-                f"{type(self.model).__name__} has several"
-            )
+        name = _scores_name(self.model)
         given = {n: torch.from_numpy(np.array(inputs[n])) for n in self.label_names if n in inputs}
         labels = next(iter(given.values())) if len(given) == 1 else given
         number = None if items is None else torch.tensor(int(items))
 
         def loss(scores: NDArray[Any]) -> tuple[float, NDArray[Any]]:
             logits = torch.from_numpy(np.array(scores, np.float32)).requires_grad_()
-            outputs = output(logits=logits)
+            outputs = output(**{name: logits})
             value = function(outputs, labels, num_items_in_batch=number)
             if not isinstance(value, torch.Tensor) or value.numel() != 1:
                 raise TypeError("compute_loss_func must return a torch scalar")
@@ -384,6 +380,16 @@ class Trainer(Resumption):
             return float(value), gradient.numpy()
 
         return loss
+
+    def count_labels(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[int, int]:
+        """How many labels of a batch count towards each loss.
+
+        For a compute_loss_func: those of the first of the label names that are not -100.
+        """
+        if self.compute_loss_func is None:
+            return self.session.count(inputs)
+        labels = next((inputs[name] for name in self.label_names if name in inputs), np.zeros(0))
+        return int(np.count_nonzero(labels != -100)), 0
 
     # ---- evaluation ----
 
@@ -522,6 +528,18 @@ def _label_names(model: PreTrainedModel) -> list[str]:
     """The arguments of the model's forward that are labels."""
     names = inspect.signature(model.forward).parameters
     return [n for n in names if "label" in n or n in ("start_positions", "end_positions")]
+
+
+def _scores_name(model: PreTrainedModel) -> str:
+    """The field of the model's output that a compute_loss_func is given."""
+    fields = getattr(model, "_output").__dataclass_fields__  # noqa: B009  (of every head's class)
+    for name in ("logits", "last_hidden_state"):
+        if name in fields:
+            return name
+    raise ValueError(
+        f"compute_loss_func is for models with one tensor of logits; a {type(model).__name__} has"
+        " several"
+    )
 
 
 def _is_sequence(data: Any) -> bool:
