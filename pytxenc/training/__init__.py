@@ -1,0 +1,1 @@
+"""Training: the Trainer, what it is told, and what it stands on."""
