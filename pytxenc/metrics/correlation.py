@@ -32,7 +32,7 @@ def pearson(labels: Any, predictions: Any) -> float:
 
 
 def spearman(labels: Any, predictions: Any) -> float:
-    """Spearman's rank correlation coefficient, with average ranks for ties; otherwise as `pearson`."""
+    """Spearman's rank correlation coefficient: Pearson's of the ranks, averages for ties."""
     first, second = _numbers(labels, predictions)
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         return _correlation("Spearman", first, second)

@@ -16,7 +16,7 @@ class Interval(NamedTuple):
     sd: float  # of the values, with n - 1
     low: float
     high: float
-    count: int
+    n: int  # values
 
 
 def _inside(t: float, freedom: int) -> float:

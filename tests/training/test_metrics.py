@@ -291,7 +291,7 @@ def test_mean_interval():
     found = metrics.mean_interval([1, 2, 3, 4, 5])
     assert found[:2] == (3, pytest.approx(math.sqrt(2.5)))
     assert found.high - 3 == 3 - found.low == pytest.approx(2.7764 * math.sqrt(0.5), abs=1e-4)
-    assert found.count == 5
+    assert found.n == 5
     alone = metrics.mean_interval([2.0])
     assert alone.mean == 2 and math.isnan(alone.sd) and math.isnan(alone.low)
     with pytest.raises(ValueError, match="no values"):
