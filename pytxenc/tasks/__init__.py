@@ -6,6 +6,7 @@ from .choices import MultipleChoiceDataset
 from .classification import ClassificationDataset, RegressionDataset
 from .conll import Sentence, read_conll
 from .labels import Labels
+from .padding import pad_rows
 from .scores import compute_scores, rows_of_predictions
 from .squad import Question, read_squad
 from .tables import Record, TableOptions, read_records
@@ -24,6 +25,7 @@ __all__ = [
     "TaggingDataset",
     "TaskDataset",
     "compute_scores",
+    "pad_rows",
     "read_conll",
     "read_records",
     "read_squad",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..batching import cut_by_length
 from ..modeling import PreTrainedModel
 from .base import Features, TaskDataset
+from .padding import pad_rows
 
 __all__ = ["compute_scores", "rows_of_predictions"]
 
@@ -29,10 +30,11 @@ def compute_scores(
     with a window, start and end, (choices,) of texts with choices.
     """
     found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(dataset)
-    features = list(dataset)
+    features = [{k: v for k, v in row.items() if k not in _TARGETS} for row in dataset]
     lengths = [_length(row) for row in features]
     for batch in cut_by_length(lengths, None, batch_tokens):
-        outputs = model(**_padded([features[i] for i in batch], dataset.tokenizer.pad_token_id))
+        rows = [features[i] for i in batch]
+        outputs = model(**pad_rows(rows, dataset.tokenizer.pad_token_id))
         for place, scores in zip(batch, _rows_of(outputs), strict=True):
             found[place] = scores
     for place, row in enumerate(features):
@@ -60,21 +62,3 @@ def _length(row: Features) -> int:
     """Tokens of a row: of all its choices together where it has several."""
     ids = row["input_ids"]
     return len(ids) if not ids or isinstance(ids[0], int) else len(ids) * max(map(len, ids))
-
-
-def _padded(rows: list[Features], pad_id: int | None) -> dict[str, NDArray[np.int64]]:
-    """Rows as arrays, padded on the right; (batch, choices, length) where they have choices."""
-    choices = 0 if isinstance(rows[0]["input_ids"][0], int) else len(rows[0]["input_ids"])
-    batch = {}
-    for name in rows[0]:
-        if name in _TARGETS:
-            continue
-        values = [row[name] for row in rows]
-        flat = [part for value in values for part in value] if choices else values
-        width = max(map(len, flat))
-        fill = (pad_id or 0) if name == "input_ids" else 0
-        array = np.full((len(flat), width), fill, np.int64)
-        for number, part in enumerate(flat):
-            array[number, : len(part)] = part
-        batch[name] = array.reshape(len(values), choices, width) if choices else array
-    return batch
