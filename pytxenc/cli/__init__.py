@@ -12,11 +12,17 @@ import os
 import sys
 from collections.abc import Sequence
 
+from .settings import expand
+
 COMMANDS = {
     "classify": "label texts",
     "encode": "turn texts in files into vectors",
+    "evaluate": "tell how well a model does on the examples of a file",
     "fill-mask": "propose words for the masks in texts",
+    "finetune": "train a model on the examples of a file",
     "info": "tell what a model is made of, without loading it",
+    "predict": "let a fine-tuned model label the examples of a file",
+    "pretrain": "train a new model on text",
     "profile": "tell where the time of a model's calls goes",
     "tokenize": "encode text files into arrays of token ids",
     "train-tokenizer": "train a tokenizer on text files",
@@ -32,8 +38,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
-    parsed = parser.parse_args(arguments)
     try:
+        parsed = parser.parse_args(expand(parser, arguments))
         module.run(parsed)
         sys.stdout.flush()
     except BrokenPipeError:  # who reads the output has seen enough, as `head` has

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 import pytxenc
 
 from ..modeling.precision import PRECISIONS
 
 
-def add_computing_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the group "computing"."""
+def add_computing_arguments(
+    parser: argparse.ArgumentParser, precisions: Sequence[str] = PRECISIONS
+) -> None:
+    """Declare the group "computing", with a choice of precisions."""
     add = parser.add_argument_group("computing").add_argument
     add(
         "--dtype",
-        choices=PRECISIONS,
+        choices=precisions,
         default="float32",
         help="precision of the matrix products (default: %(default)s)",
     )

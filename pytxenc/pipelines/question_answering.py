@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..modeling.heads import QuestionAnsweringModel
 from ..numeric import softmax
+from ..tokenization import PreTrainedTokenizerBase
 from ..tokenization.call_options import check_count, check_positive
 from .base import ChunkPipeline, Parameters
 
@@ -115,6 +116,91 @@ class Answers:
         return sorted(answers, key=lambda answer: -answer["score"])[:count]
 
 
+def takes_types(config: Any) -> bool:
+    """Whether types of tokens tell question and context apart: models of RoBERTa's kind
+    never learn any, even where they have several."""
+    return getattr(config, "type_vocab_size", 1) > 1 and "roberta" not in config.model_type
+
+
+def encode_windows(
+    tokenizer: PreTrainedTokenizerBase,
+    question: str,
+    context: str,
+    *,
+    length: int,
+    stride: int | None,
+    max_question_len: int,
+    types: bool,
+) -> Iterator[tuple[dict[str, list[int]], Window]]:
+    """A question with each window of its context: the fields that a model takes, and where.
+
+    length: tokens of a row.
+    stride: tokens that windows share; None for 128, or fewer where the rows are short.
+    max_question_len: tokens of the question, beyond which it is cut.
+    types: whether the model takes token_type_ids.
+
+    ValueError where there is no room for the context.
+    """
+    question, tokens = _cut_question(tokenizer, question, max_question_len)
+    room = length - tokenizer.num_special_tokens_to_add(pair=True) - tokens
+    if room < 1:
+        raise ValueError(
+            f"the question has {tokens} tokens, which leaves no room for the context: "
+            f"question, context and special tokens may be {length} in all; cut the question "
+            "by max_question_len"
+        )
+    if stride is None:
+        stride = min(length // 2, 128)
+        stride = stride if stride < room else room // 2
+    elif stride >= room:
+        raise ValueError(
+            f"doc_stride ({stride}) must be less than the {room} tokens of context that "
+            f"there is room for beside a question of {tokens}"
+        )
+    encoded = tokenizer(
+        question,
+        context,
+        truncation="only_second",
+        max_length=length,
+        stride=stride,
+        return_token_type_ids=types,
+        return_overflowing_tokens=True,
+    )
+    del encoded["overflow_to_sample_mapping"]
+    for row, encoding in enumerate(encoded.encodings or ()):
+        sequences = encoding.sequence_ids
+        count = sequences.count(1)
+        first = sequences.index(1) if count else len(sequences)
+        window = Window(
+            context,
+            first,
+            np.array(encoding.offsets, np.int64).reshape(-1, 2)[first : first + count],
+            encoding.word_ids[first : first + count],
+            encoding.ids[0] == tokenizer.cls_token_id,
+        )
+        yield {name: field[row] for name, field in encoded.items()}, window
+
+
+def _cut_question(
+    tokenizer: PreTrainedTokenizerBase, question: str, max_question_len: int
+) -> tuple[str, int]:
+    """The question, cut after a character where it is longer, and its number of tokens."""
+    encoded = tokenizer(
+        question,
+        add_special_tokens=False,
+        truncation=True,
+        max_length=max_question_len,
+        return_offsets_mapping=True,
+        return_overflowing_tokens=True,
+    )
+    spans = encoded["offset_mapping"]
+    if len(spans) == 1:
+        return question, len(spans[0])
+    # A character may have several tokens, and what is left of a word others than before.
+    question = question[spans[0][0][0] : spans[0][-1][1]]
+    return question, len(tokenizer.tokenize(question))
+
+
 class QuestionAnsweringPipeline(ChunkPipeline):
     """Answers to questions, each a part of a text.
 
@@ -209,70 +295,17 @@ class QuestionAnsweringPipeline(ChunkPipeline):
     ) -> Iterator[dict[str, Any]]:
         """The question with each window of the context, as the model takes it."""
         question, context = _checked_example(example)
-        question, tokens = self._cut_question(question, max_question_len)
-        length = min(max_seq_len, self._longest_input())
-        room = length - self.tokenizer.num_special_tokens_to_add(pair=True) - tokens
-        if room < 1:
-            raise ValueError(
-                f"the question has {tokens} tokens, which leaves no room for the context: "
-                f"question, context and special tokens may be {length} in all; cut the question "
-                "by max_question_len"
-            )
-        if doc_stride is None:
-            doc_stride = min(length // 2, 128)
-            doc_stride = doc_stride if doc_stride < room else room // 2
-        elif doc_stride >= room:
-            raise ValueError(
-                f"doc_stride ({doc_stride}) must be less than the {room} tokens of context that "
-                f"there is room for beside a question of {tokens}"
-            )
-        encoded = self.tokenizer(
+        rows = encode_windows(
+            self.tokenizer,
             question,
             context,
-            truncation="only_second",
-            max_length=length,
+            length=min(max_seq_len, self._longest_input()),
             stride=doc_stride,
-            return_token_type_ids=self._takes_types(),
-            return_overflowing_tokens=True,
+            max_question_len=max_question_len,
+            types=takes_types(self.model.config),
         )
-        del encoded["overflow_to_sample_mapping"]
-        for row, encoding in enumerate(encoded.encodings):
-            sequences = encoding.sequence_ids
-            tokens = sequences.count(1)
-            first = sequences.index(1) if tokens else len(sequences)
-            yield {
-                **{name: np.array([field[row]]) for name, field in encoded.items()},
-                "window": Window(
-                    context,
-                    first,
-                    np.array(encoding.offsets, np.int64).reshape(-1, 2)[first : first + tokens],
-                    encoding.word_ids[first : first + tokens],
-                    encoding.ids[0] == self.tokenizer.cls_token_id,
-                ),
-            }
-
-    def _takes_types(self) -> bool:
-        """Whether types of tokens tell question and context apart: models of RoBERTa's kind
-        never learn any, even where they have several."""
-        config = self.model.config
-        return getattr(config, "type_vocab_size", 1) > 1 and "roberta" not in config.model_type
-
-    def _cut_question(self, question: str, max_question_len: int) -> tuple[str, int]:
-        """The question, cut after a character where it is longer, and its number of tokens."""
-        encoded = self.tokenizer(
-            question,
-            add_special_tokens=False,
-            truncation=True,
-            max_length=max_question_len,
-            return_offsets_mapping=True,
-            return_overflowing_tokens=True,
-        )
-        spans = encoded["offset_mapping"]
-        if len(spans) == 1:
-            return question, len(spans[0])
-        # A character may have several tokens, and what is left of a word others than before.
-        question = question[spans[0][0][0] : spans[0][-1][1]]
-        return question, len(self.tokenizer.tokenize(question))
+        for fields, window in rows:
+            yield {**{name: np.array([row]) for name, row in fields.items()}, "window": window}
 
     def _forward(self, model_inputs: Any) -> Any:
         inputs = dict(model_inputs)
