@@ -8,8 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from random_cases import ALL, random_case  # noqa: E402
 from model_pairs import FAMILIES, make_pair  # noqa: E402
+from random_cases import ALL, random_case  # noqa: E402
 from training_pairs import (  # noqa: E402
     HEADS,
     LENGTH,

@@ -213,7 +213,7 @@ def test_frozen_parameters_get_nothing(frozen):
 
 
 def test_a_name_to_freeze_that_is_none():
-    with pytest.raises(ValueError, match="roberta.encodr"):
+    with pytest.raises(ValueError, match=r"roberta\.encodr"):
         session_of("RobertaForMaskedLM", frozen=["roberta.encodr"])
 
 

@@ -54,7 +54,11 @@ def labelled_batch(name, rng, length=LENGTH, vocabulary=VOCABULARY, types=TYPES)
         return {**batch, "labels": np.array([1, 0])}
     if head == "ForQuestionAnswering":
         ends = np.array([length - 1, 0, length // 2, length])  # the last is none
-        return {**batch, "start_positions": np.array([0, 0, length // 3, 99]), "end_positions": ends}
+        return {
+            **batch,
+            "start_positions": np.array([0, 0, length // 3, 99]),
+            "end_positions": ends,
+        }
     if name == "ElectraForPreTraining":
         return {**batch, "labels": rng.integers(0, 2, shape)}
     if head == "ForPreTraining":
