@@ -25,6 +25,7 @@ TUNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 PEERS = (
     "torch",
     "transformers",
+    "accelerate",
     "sentence-transformers",
     "onnxruntime",
     "onnx",
