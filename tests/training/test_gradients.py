@@ -194,6 +194,29 @@ def test_shapes(name, fields):
     assert_same_pass(Session(ours), theirs, masked(batch, "ForMaskedLM", MASKS["right"]))
 
 
+@pytest.mark.parametrize("name", ["BertForMaskedLM", "AlbertForTokenClassification"])
+def test_long_sequences(name):
+    """More rows than are computed at a time, in attention and in the layers."""
+    length = 290
+    theirs, ours = pair_of(name, max_position_embeddings=length, num_hidden_layers=2)
+    batch = labelled_batch(name, np.random.default_rng(17), length=length)
+    mask = np.arange(length) < np.array([length, 5, length - 1, length // 2])[:, None]
+    assert_same_pass(Session(ours), theirs, masked(batch, "ForMaskedLM", mask))
+    batch["attention_mask"] = np.tril(np.ones((ROWS, 1, length, length), bool))
+    assert_same_pass(Session(ours), theirs, batch)
+
+
+def test_a_large_vocabulary():
+    """More logits than are computed at a time."""
+    name, words = "RobertaForMaskedLM", 50_001
+    sizes = dict(vocab_size=words, hidden_size=12, intermediate_size=16, num_hidden_layers=1)
+    theirs, ours = pair_of(name, **sizes)
+    rng = np.random.default_rng(18)
+    batch = labelled_batch(name, rng, length=60, vocabulary=words)
+    batch["labels"] = rng.integers(0, words, batch["labels"].shape)
+    assert_same_pass(Session(ours), theirs, batch)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_activations(activation):
     theirs, ours = pair_of("BertForMaskedLM", hidden_act=activation)
