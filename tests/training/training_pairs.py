@@ -33,6 +33,12 @@ HEADS = {
     "RobertaForCausalLM": ("Roberta", "ForCausalLM", {"is_decoder": True}),
     "ElectraForCausalLM": ("Electra", "ForCausalLM", {"is_decoder": True}),
 }  # fmt: skip
+# The dropout that families have by default beyond that which make_pair sets to 0.
+WITHOUT_DROPOUT = {
+    "Albert": {"classifier_dropout_prob": 0.0},
+    "DistilBert": {"seq_classif_dropout": 0.0, "qa_dropout": 0.0},
+    "Electra": {"summary_last_dropout": 0.0},
+}
 OF_TOKENS = (
     "ForMaskedLM", "ForTokenClassification", "ForPreTraining", "LMHeadModel", "ForCausalLM",
 )  # fmt: skip
@@ -75,7 +81,9 @@ def labelled_batch(name, rng, length=LENGTH, vocabulary=VOCABULARY, types=TYPES)
 def pair_of(name, seed=0, **fields):
     """transformers' model of a class of HEADS in double precision, and ours of its weights."""
     family, head, own = HEADS[name]
-    theirs, ours = make_pair(family, head, seed=seed, **{**own, **fields})
+    theirs, ours = make_pair(
+        family, head, seed=seed, **{**WITHOUT_DROPOUT.get(family, {}), **own, **fields}
+    )
     return theirs.double(), ours
 
 
