@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engines import prepare_process
-from harness import Summary, arguments, finish, positive, take_turns
+from harness import Line, Summary, arguments, finish, positive, take_turns
 from inference_engines import Contender, Pytxenc
 from inference_works import RandomModel, make_batches
 
@@ -70,25 +70,17 @@ def chosen(
 
 
 def linear(told: list[dict[str, Any]], dtype: str, threads: int) -> dict[str, Any]:
-    """Fit seconds = start + tokens * each over the batches of one length, and print it.
-
-    Every size counts by its own seconds, so the deviations are relative ones.
-    """
-    import numpy as np
-
+    """Fit seconds = start + tokens * each over the batches of one length, and print it."""
     points = chosen(told, dtype, threads, length=LENGTH)
-    tokens = np.array([one["batch"] * LENGTH for one in points], float)
-    seconds = np.array([Summary.of(one["seconds"]).median for one in points])
-    design = np.stack([np.ones_like(tokens), tokens], 1) / seconds[:, None]
-    (start, each), *_ = np.linalg.lstsq(design, np.ones_like(seconds), rcond=None)
-    deviation = float(abs((start + each * tokens) / seconds - 1).max())
+    line = Line.through(
+        [one["batch"] * LENGTH for one in points],
+        [Summary.of(one["seconds"]).median for one in points],
+    )
     print(
-        f"  {dtype}, {threads} thread(s), length {LENGTH}: {1e3 * start:.2f} ms and "
-        f"{1e6 * each:.1f} µs a token; times deviate from that by {deviation:.1%} at most"
+        f"  {dtype}, {threads} thread(s), length {LENGTH}: {1e3 * line.start:.2f} ms and "
+        f"{1e6 * line.each:.1f} µs a token; times deviate from that by {line.deviation:.1%} at most"
     )
-    return dict(
-        dtype=dtype, threads=threads, start=float(start), each=float(each), deviation=deviation
-    )
+    return dict(dtype=dtype, threads=threads, **line._asdict())
 
 
 def draw(told: list[dict[str, Any]], path: Path) -> None:

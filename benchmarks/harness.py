@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -25,6 +25,7 @@ TUNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 PEERS = (
     "torch",
     "transformers",
+    "accelerate",
     "sentence-transformers",
     "onnxruntime",
     "onnx",
@@ -52,6 +53,25 @@ class Summary(NamedTuple):
     @classmethod
     def of(cls, figures: list[float]) -> "Summary":
         return cls(statistics.median(figures), min(figures), max(figures))
+
+
+class Line(NamedTuple):
+    """seconds = start + each * size, and by how much of itself a time deviates from that."""
+
+    start: float
+    each: float
+    deviation: float  # the largest
+
+    @classmethod
+    def through(cls, sizes: Sequence[float], seconds: Sequence[float]) -> "Line":
+        """The least-squares fit in which every size counts by its own seconds."""
+        import numpy as np
+
+        at, took = np.array(sizes, float), np.array(seconds, float)
+        design = np.stack([np.ones_like(at), at], 1) / took[:, None]
+        (start, each), *_ = np.linalg.lstsq(design, np.ones_like(at), rcond=None)
+        deviation = abs((start + each * at) / took - 1).max()
+        return cls(float(start), float(each), float(deviation))
 
 
 def take_turns(
