@@ -10,11 +10,15 @@
 #define TXE_MAX_PIECES 3
 
 /* What stands on the right: a matrix [K, N] in up to three pieces.
- *   rows:        piece i holds `extent` of the K rows, [extent, N], each row
- * contiguous: gradients times a layer's weights [out, in]; activations; not rows: piece
- * i holds `extent` of the N columns, as [extent, K]: a layer's weights [out, in] as x
- * W^T wants them; keys. Elements are txe_real, or bfloat16 (TXE_BFLOAT16 products
- * alone), rows `ld` elements apart in each piece. */
+ *
+ * With `rows`, piece i holds `extent` of the K rows, [extent, N], each row contiguous:
+ * a layer's weights [out, in] that gradients are multiplied by; activations.
+ *
+ * Without, it holds `extent` of the N columns, as [extent, K]: a layer's weights [out,
+ * in] as x W^T wants them; keys.
+ *
+ * Elements are txe_real, or bfloat16 (TXE_BFLOAT16 products alone), rows `ld` elements
+ * apart in each piece.  In TXE_BFLOAT16 those of txe_real are rounded to it. */
 struct txe_right {
     const void *data[TXE_MAX_PIECES];
     size_t npieces, extent, ld;
@@ -60,9 +64,10 @@ void txe_matmul_run_here(const struct txe_matmul *m, const struct txe_kernels *k
 
 /* out [C, T padded to whole steps] = the transpose of x [T, C], rows ld_nbytes apart,
  * in the precision of the product, as the left operand of x^T b (sums over T); what
- * pads T is zero.  Rows of out are ldout_nbytes apart.  sums [C], if not NULL, += the
- * sums of the columns of x.  On the thread pool; the same bits for any number of
- * threads. */
+ * pads T is zero.  Rows of out are ldout_nbytes apart, whole steps; those a multiple of
+ * 4096 bytes apart drive each other out of the cache, an odd number of cache lines is
+ * quick.  sums [C], if not NULL, += the sums of the columns of x.  On the thread pool;
+ * the same bits for any number of threads. */
 void txe_matmul_transpose(void *out, size_t ldout_nbytes, txe_real *sums, const void *x,
                           size_t ld_nbytes, txe_precision precision, size_t T, size_t C,
                           const struct txe_kernels *kernels, size_t nworkers);
