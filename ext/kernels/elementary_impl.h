@@ -71,6 +71,18 @@ v_sigmoid(vf x)
     return v_div(top, v_add(e, v_set(1.0f)));
 }
 
+/* The same, and 1 - s(x) = s(-x) with all its digits in *rest. */
+static inline vf
+v_sigmoid_parts(vf x, vf *rest)
+{
+    vf e = v_exp_abs(x);
+    vf large = v_div(v_set(1.0f), v_add(e, v_set(1.0f)));
+    vf small = v_mul(e, large);
+    vm positive = v_greater(x, v_set(0.0f));
+    *rest = v_select(positive, small, large);
+    return v_select(positive, large, small);
+}
+
 static inline vf
 v_tanh(vf x)
 {

@@ -31,10 +31,10 @@ slope_gelu_tanh(vf x, vf *y, const vf *p)
     vf t = v_max(V(-30), v_min(V(30), x));
     vf square = v_mul(t, t);
     vf inner = v_mul(t, v_fma(square, V(0.044715), V(1)));
-    vf s = v_sigmoid(v_mul(inner, V(1.5957691216057308)));
+    vf rest, s = v_sigmoid_parts(v_mul(inner, V(1.5957691216057308)), &rest);
     vf growth = v_mul(v_fma(square, V(3 * 0.044715), V(1)), V(1.5957691216057308));
     *y = v_mul(x, s);
-    return v_fma(v_mul(v_mul(t, growth), s), v_sub(V(1), s), s);
+    return v_fma(v_mul(v_mul(t, growth), s), rest, s);
 }
 
 static inline vf
@@ -50,18 +50,18 @@ slope_gelu_10(vf x, vf *y, const vf *p)
 static inline vf
 slope_silu(vf x, vf *y, const vf *p)
 {
-    vf s = v_sigmoid(x);
+    vf rest, s = v_sigmoid_parts(x, &rest);
     *y = v_mul(x, s);
-    return v_fma(*y, v_sub(V(1), s), s);
+    return v_fma(*y, rest, s);
 }
 
 static inline vf
 slope_quick_gelu(vf x, vf *y, const vf *p)
 {
     vf t = v_mul(x, V(1.702));
-    vf s = v_sigmoid(t);
+    vf rest, s = v_sigmoid_parts(t, &rest);
     *y = v_mul(x, s);
-    return v_fma(v_mul(t, s), v_sub(V(1), s), s);
+    return v_fma(v_mul(t, s), rest, s);
 }
 
 static inline vf
@@ -106,8 +106,9 @@ slope_tanh_act(vf x, vf *y, const vf *p)
 static inline vf
 slope_sigmoid(vf x, vf *y, const vf *p)
 {
-    *y = v_sigmoid(x);
-    return v_mul(*y, v_sub(V(1), *y));
+    vf rest;
+    *y = v_sigmoid_parts(x, &rest);
+    return v_mul(*y, rest);
 }
 
 /* t + x (1 - t^2) s(x), t = tanh(softplus x) = top / (top + more) with e = exp(-|x|):

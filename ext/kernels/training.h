@@ -26,7 +26,7 @@ struct txe_training_kernels {
                       const txe_real *beta, txe_real eps, size_t T, size_t C);
     /* dx = the gradient of x given dy of LN(x); dgamma [C], dbeta [C] (NULL: not
      * wanted) += theirs, row by row.  dx may be dy.  The mean and deviation are
-     * computed again from x [T, C]. */
+     * computed again from x [T, C].  Errors at most 2e-6 max(1, largest |exact|). */
     void (*layernorm_backward)(txe_real *dx, txe_real *dgamma, txe_real *dbeta,
                                const txe_real *dy, const txe_real *x,
                                const txe_real *gamma, txe_real eps, size_t T, size_t C);
@@ -36,7 +36,8 @@ struct txe_training_kernels {
                 const txe_real *params);
     /* dx = dy act'(x), y = act(x) (NULL: not wanted), dparams (NULL: not wanted) += the
      * gradients of the activation's own parameters; [n] each; dx may be dy, y may be x.
-     */
+     * Errors of act' and y at most 1e-6 max(1, |exact|).  At a corner act' is as torch
+     * has it. */
     void (*act_backward)(txe_real *dx, txe_real *y, txe_real *dparams,
                          const txe_real *dy, const txe_real *x, size_t n,
                          txe_activation act, const txe_real *params);
@@ -46,7 +47,7 @@ struct txe_training_kernels {
     void (*softmax)(txe_real *x, size_t rows, size_t n, size_t stride, txe_real scale,
                     const txe_real *mask, size_t mask_stride);
     /* ds = scale p (dp - sum p dp), row by row over the first n; p the softmax.  ds may
-     * be dp.  All three [rows, stride]. */
+     * be dp.  All three [rows, stride].  Error at most 1e-6 scale max p max |dp|. */
     void (*softmax_backward)(txe_real *ds, const txe_real *p, const txe_real *dp,
                              size_t rows, size_t n, size_t stride, txe_real scale);
 
@@ -58,7 +59,8 @@ struct txe_training_kernels {
     /* -log softmax(x)[label], smoothed: (1 - smoothing) of it and smoothing times the
      * mean of -log softmax over all n.  Then x = weight (softmax(x) - target), target
      * the smoothed one: the gradient, unless weight is 0, when x is left as it was.
-     * *best: the index of the largest x, the first of equals.  In nats. */
+     * *best: the index of the largest x, the first of equals.  In nats.  Errors of the
+     * loss at most 1e-6 max(1, loss), of the gradient 1e-6 weight. */
     double (*cross_entropy)(txe_real *x, size_t n, size_t label, txe_real smoothing,
                             txe_real weight, size_t *best);
 

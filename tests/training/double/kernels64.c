@@ -118,9 +118,19 @@ add(double *y, const double *a, const double *b, const double *c, size_t n)
         y[i] = a[i] + b[i] + (c != NULL ? c[i] : 0);
 }
 
-/* There is nothing in bfloat16. */
-#define to_bf16 NULL
-#define from_bf16 NULL
+/* There is nothing in bfloat16: never called. */
+static void
+to_bf16(uint16_t *y, const double *x, size_t n)
+{
+    abort();
+}
+
+static void
+from_bf16(double *y, const uint16_t *x, size_t n)
+{
+    abort();
+}
+
 #include "kernels/training_impl.h"
 
 void

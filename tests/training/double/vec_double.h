@@ -161,6 +161,13 @@ v_sigmoid(vf x)
 }
 
 static inline vf
+v_sigmoid_parts(vf x, vf *rest)
+{
+    *rest = v_sigmoid(-x);
+    return v_sigmoid(x);
+}
+
+static inline vf
 v_tanh(vf x)
 {
     return tanh(x);
