@@ -79,10 +79,10 @@ module_exec(PyObject *module)
         return -1;
     }
     if (txe_add_files(module) < 0 || txe_add_text(module) < 0 ||
-        txe_add_tokenizer(module) < 0 || txe_add_tokenizer_files(module) < 0 ||
-        txe_add_trainer(module) < 0 || txe_add_encoder(module) < 0 ||
-        txe_add_testing(module) < 0 || txe_add_testing_products(module) < 0 ||
-        txe_add_testing_text(module) < 0)
+        txe_add_data(module) < 0 || txe_add_tokenizer(module) < 0 ||
+        txe_add_tokenizer_files(module) < 0 || txe_add_trainer(module) < 0 ||
+        txe_add_encoder(module) < 0 || txe_add_testing(module) < 0 ||
+        txe_add_testing_products(module) < 0 || txe_add_testing_text(module) < 0)
         return -1;
     return 0;
 }

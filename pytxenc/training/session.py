@@ -88,7 +88,10 @@ class Session:
         """
 
     def evaluate(
-        self, batch: Mapping[str, Any], *, items: tuple[float, float] | None = None,
+        self,
+        batch: Mapping[str, Any],
+        *,
+        items: tuple[float, float] | None = None,
         scores: bool = False,
     ) -> StepResult:
         """The same losses without dropout and without gradients."""
