@@ -25,6 +25,19 @@ if TYPE_CHECKING:
     from .corpus import TokenCorpus as TokenCorpus
     from .corpus import encode_corpus as encode_corpus
     from .corpus import read_documents as read_documents
+    from .data import DataCollatorForLanguageModeling as DataCollatorForLanguageModeling
+    from .data import DataCollatorForMultipleChoice as DataCollatorForMultipleChoice
+    from .data import DataCollatorForSOP as DataCollatorForSOP
+    from .data import DataCollatorForTokenClassification as DataCollatorForTokenClassification
+    from .data import DataCollatorForWholeWordMask as DataCollatorForWholeWordMask
+    from .data import DataCollatorWithFlattening as DataCollatorWithFlattening
+    from .data import DataCollatorWithPadding as DataCollatorWithPadding
+    from .data import DefaultDataCollator as DefaultDataCollator
+    from .data import LineByLineTextDataset as LineByLineTextDataset
+    from .data import PretrainingDataset as PretrainingDataset
+    from .data import TextDataset as TextDataset
+    from .data import default_data_collator as default_data_collator
+    from .data import split_sentences as split_sentences
     from .environment import show_config as show_config
     from .modeling import AlbertForMaskedLM as AlbertForMaskedLM
     from .modeling import AlbertForMultipleChoice as AlbertForMultipleChoice
@@ -214,6 +227,21 @@ _EXPORTS = {
         "XLMRobertaConfig",
     ),
     "corpus": ("TokenCorpus", "encode_corpus", "read_documents"),
+    "data": (
+        "DataCollatorForLanguageModeling",
+        "DataCollatorForMultipleChoice",
+        "DataCollatorForSOP",
+        "DataCollatorForTokenClassification",
+        "DataCollatorForWholeWordMask",
+        "DataCollatorWithFlattening",
+        "DataCollatorWithPadding",
+        "DefaultDataCollator",
+        "LineByLineTextDataset",
+        "PretrainingDataset",
+        "TextDataset",
+        "default_data_collator",
+        "split_sentences",
+    ),
     "environment": ("show_config",),
     "logging": (),
     "modeling": (

@@ -241,16 +241,89 @@ def find_documents(text: _Bytes, by_line: bool, /) -> NDArray[np.int64]:
     lines between blank lines together.  Line ends ("\\n" or "\\r\\n") are not part of them."""
 
 def find_lines(
-    text: _Bytes, ends: NDArray[np.int64], /
+    text: _Bytes, ends: NDArray[np.int64], by_sentence: bool = False, /
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Begin and end [L, 2] of the lines that are not blank in documents that end at `ends`
-    [D], and the number of lines up to the end of each document [D]."""
+    [D], and the number of lines up to the end of each document [D].
+
+    With `by_sentence` the sentences of the lines in their place (ext/text/sentences.h has the
+    rules): they tile the lines, white space between two belongs to the second.
+    """
 
 def join_spans(
     text: _Bytes, spans: NDArray[np.int64], drop_cr: bool, /
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The spans [D, 2], which follow each other, without what is between them [N], and where
     each ends [D]; with `drop_cr` without a carriage return before a newline."""
+
+# ---- pretraining data (ext/python/py_data.c over ext/data) ----
+
+def pack_runs(
+    bounds: NDArray[np.int64],
+    documents: NDArray[np.int64],
+    *,
+    room: int,
+    cut_lines: bool,
+    cross_documents: bool,
+    line_separators: bool,
+    shuffle: bool,
+    seed: int,
+    epoch: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Samples of running text as spans of a corpus: sample i is spans starts[i] to starts[i + 1].
+
+    Line l is the tokens bounds[l] to bounds[l + 1], document d the lines documents[d] to
+    documents[d + 1]; none is empty.  Returns starts [N + 1] and spans [M, 2].  The rules are in
+    ext/data/packing.h.  The GIL is released here and below.
+    """
+
+def pack_pairs(
+    bounds: NDArray[np.int64],
+    documents: NDArray[np.int64],
+    *,
+    kind: str,
+    room: int,
+    short_prob: float,
+    quirk: bool,
+    seed: int,
+    epoch: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]]:
+    """Samples of two spans with a label [N]; kind: "segment_pair", "sentence_pair" or "sop"."""
+
+def make_batch(
+    ids: NDArray[np.uint16] | NDArray[np.uint32],
+    *,
+    wide: bool,
+    starts: NDArray[np.int64],
+    spans: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    width: int,
+    parts: NDArray[np.int64],
+    pairs: bool,
+    separator: int,
+    pad: int,
+    flags: NDArray[np.uint8],
+    masking: tuple[
+        str, float, int, bool, bool, NDArray[np.float64], float, float, int, NDArray[np.int32]
+    ]
+    | None,
+    seed: int,
+    epoch: int,
+) -> tuple[
+    NDArray[np.int64],
+    NDArray[np.bool_],
+    NDArray[np.int64],
+    NDArray[np.bool_],
+    NDArray[np.int64] | None,
+]:
+    """Samples `rows` [B] with special tokens around them, padded to `width` and masked.
+
+    wide: ids are uint32, else uint16.  parts [K, 3]: text (0, 1, or -1 for a special token), id
+    and token type of what a sample is made of.  flags [V]: 1 the id begins a word, 2 it is never
+    masked.  masking: count, rate, most, words, alike, lengths, mask, random, mask_id, random_ids,
+    see ext/data/masking.h.  Returns input ids, attention mask, token types, special tokens mask
+    (padding among them) and labels.  ValueError for what is outside the corpus or vocabulary.
+    """
 
 # ---- files (ext/python/py_files.c over ext/io) ----
 

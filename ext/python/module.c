@@ -88,6 +88,7 @@ module_exec(PyObject *module)
         txe_add_encoder,
         txe_add_training,
         txe_add_optimizer,
+        txe_add_data,
         txe_add_testing,
         txe_add_testing_products,
         txe_add_testing_matmul,

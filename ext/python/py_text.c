@@ -7,6 +7,7 @@
 #include "base/common.h"
 #include "python/convert.h"
 #include "text/documents.h"
+#include "text/sentences.h"
 #include "text/unicode.h"
 
 static PyObject *
@@ -61,10 +62,11 @@ find_lines(PyObject *Py_UNUSED(module), PyObject *args)
 {
     Py_buffer text;
     PyObject *object, *counts = NULL, *found = NULL;
-    if (!PyArg_ParseTuple(args, "y*O:find_lines", &text, &object))
+    int by_sentence = 0;
+    if (!PyArg_ParseTuple(args, "y*O|p:find_lines", &text, &object, &by_sentence))
         return NULL;
     struct txe_array ends = {0};
-    struct txe_ranges spans = {0};
+    struct txe_ranges spans = {0}, lines = {0};
     struct txe_error err;
     txe_status status;
     if (txe_array_read(&ends, object, TXE_I64, "ends") < 0)
@@ -84,7 +86,14 @@ find_lines(PyObject *Py_UNUSED(module), PyObject *args)
         goto done;
     Py_BEGIN_ALLOW_THREADS
     status = txe_lines_find(&spans, data, text.buf, bounds, ends.size, &err);
+    if (status == TXE_OK && by_sentence) {
+        lines = spans;
+        spans = (struct txe_ranges){0};
+        status = txe_sentences_find(&spans, data, ends.size, text.buf, lines.items,
+                                    lines.count, &err);
+    }
     Py_END_ALLOW_THREADS
+    free(lines.items);
     if (status != TXE_OK) {
         free(spans.items);
         txe_raise(&err);
@@ -158,9 +167,10 @@ static PyMethodDef functions[] = {
          "documents in a text: its lines, or the lines\nbetween blank lines together.")},
     {"find_lines", find_lines, METH_VARARGS,
      PyDoc_STR(
-         "find_lines(text, ends, /)\n--\n\nBegin and end (int64 [L, 2]) of the lines "
-         "that are not blank in documents, of\nwhich the ends are given (int64 [D]), "
-         "and the lines up to the end of each (int64 [D]).")},
+         "find_lines(text, ends, by_sentence=False, /)\n--\n\nBegin and end (int64 [L, 2]) of "
+         "the lines that are not blank in documents, of\nwhich the ends are given (int64 "
+         "[D]), and the lines up to the end of each (int64 [D]).\nWith by_sentence their "
+         "sentences, which tile them, in place of the lines.")},
     {"join_spans", join_spans, METH_VARARGS,
      PyDoc_STR(
          "join_spans(text, spans, drop_cr, /)\n--\n\nThe spans (int64 [D, 2]) of a "

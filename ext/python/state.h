@@ -27,6 +27,7 @@ int txe_add_tokenizer(PyObject *module);
 int txe_add_tokenizer_files(PyObject *module);
 int txe_add_files(PyObject *module);
 int txe_add_text(PyObject *module);
+int txe_add_data(PyObject *module);
 int txe_add_encoder(PyObject *module);
 int txe_add_trainer(PyObject *module);
 int txe_add_training(PyObject *module);

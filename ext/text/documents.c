@@ -30,8 +30,8 @@ is_blank(const char *text, struct txe_range line)
     return true;
 }
 
-static txe_status
-push(struct txe_ranges *spans, struct txe_range span, struct txe_error *err)
+txe_status
+txe_ranges_add(struct txe_ranges *spans, struct txe_range span, struct txe_error *err)
 {
     if (spans->count == spans->capacity) {
         size_t capacity = 2 * spans->capacity + 64;
@@ -56,7 +56,7 @@ txe_documents_find(struct txe_ranges *out, const char *text, size_t nbytes,
         if (begins && open)
             out->items[out->count - 1].end = line.end;
         else if (begins)
-            TXE_TRY(push(out, line, err));
+            TXE_TRY(txe_ranges_add(out, line, err));
         open = begins && !by_line;
     }
     return TXE_OK;
@@ -71,7 +71,7 @@ txe_lines_find(struct txe_ranges *out, int64_t *counts, const char *text,
         while (at < ends[d]) {
             struct txe_range line = line_at(text, at, ends[d], &at);
             if (!is_blank(text, line))
-                TXE_TRY(push(out, line, err));
+                TXE_TRY(txe_ranges_add(out, line, err));
         }
         counts[d] = (int64_t)out->count;
     }

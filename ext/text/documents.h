@@ -27,6 +27,10 @@ struct txe_ranges {
     size_t capacity;
 };
 
+/* Adds one range.  TXE_ENOMEM; the list is then as it was. */
+txe_status txe_ranges_add(struct txe_ranges *list, struct txe_range range,
+                          struct txe_error *err);
+
 /* Adds the documents of a text [nbytes]: every line (`by_line`), or else the lines
  * between blank lines together.  TXE_ENOMEM; spans added before it stay. */
 txe_status txe_documents_find(struct txe_ranges *out, const char *text, size_t nbytes,

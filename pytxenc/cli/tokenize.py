@@ -25,7 +25,7 @@ Encode text files into a directory of token ids that training reads: ids.npy
   JSON Lines whose text is in the field "content", for sentence-order prediction:
 
     python -m pytxenc tokenize --tokenizer albert-base-v2 --output corpus \\
-        --text-field content --keep-lines data/*.jsonl.gz
+        --text-field content --sentences data/*.jsonl.gz
 
   A file of one document a line, some of it not UTF-8:
 
@@ -81,6 +81,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep-lines",
         action="store_true",
         help="encode lines by themselves and store where they begin (for NSP and SOP)",
+    )
+    add(
+        "--sentences",
+        dest="split_sentences",
+        action="store_true",
+        help="the same with sentences: lines are paragraphs that are split into them",
     )
     add(
         "--add-special-tokens",

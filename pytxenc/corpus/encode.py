@@ -39,6 +39,7 @@ def encode_corpus(
     add_special_tokens: bool = False,
     split_special_tokens: bool | None = None,
     keep_lines: bool = False,
+    split_sentences: bool = False,
     format: Format | None = None,
     text_field: str = "text",
     split: Split = "blank-line",
@@ -68,6 +69,9 @@ def encode_corpus(
     keep_lines: encode every line of a document by itself, without its line end, and store where
         lines begin: what next-sentence and sentence-order prediction need.  Empty lines are
         left out.
+    split_sentences: the same with the sentences of the lines, as `split_sentences` of this
+        package finds them, in place of the lines.  White space between two sentences goes with
+        the second, so that the tokens are those of the whole line.
     restart: discard unfinished work instead of going on with it.
     force: replace a corpus that is there already.
     progress: show a progress bar; by default at a terminal.
@@ -91,6 +95,7 @@ def encode_corpus(
         missing=missing,
         max_document_bytes=max_document_bytes,
     )
+    keep_lines = bool(keep_lines or split_sentences)
     if split_special_tokens is None:
         split_special_tokens = tokenizer.split_special_tokens
     files = list_files(paths)
@@ -104,7 +109,12 @@ def encode_corpus(
     job = {
         "inputs": _inputs(files),
         "tokenizer": fingerprint(tokenizer),
-        "options": {**asdict(options), **encode.keywords, "keep_lines": bool(keep_lines)},
+        "options": {
+            **asdict(options),
+            **encode.keywords,
+            "keep_lines": keep_lines,
+            "split_sentences": bool(split_sentences),
+        },
         "pytxenc version": __version__,
     }
     arrays = {"ids": encode.keywords["dtype"], "offsets": "int64"}
@@ -116,7 +126,10 @@ def encode_corpus(
     with Work(target, job, arrays, restart=restart, force=force) as work:
         start = Position(work.state.file, work.state.offset, work.state.line)
         batches = read_batches(files, options, nbytes=batch_bytes, start=start)
-        _encode_all(batches, encode, work, keep_lines, files, progress, commit_seconds)
+        lines: Literal["sentences", "lines"] | None = "lines" if keep_lines else None
+        if split_sentences:
+            lines = "sentences"
+        _encode_all(batches, encode, work, lines, files, progress, commit_seconds)
         if _inputs(files) != job["inputs"]:
             raise ValueError("an input file changed while it was read; restart=True begins anew")
         work.publish(_meta(job, tokenizer, work.state, keep_lines))
@@ -139,7 +152,7 @@ def _encode_all(
     batches: Iterator[Batch],
     encode: Any,
     work: Work,
-    keep_lines: bool,
+    lines_are: Literal["lines", "sentences"] | None,
     files: list[str],
     progress: bool | None,
     commit_seconds: float,
@@ -163,8 +176,8 @@ def _encode_all(
         written: Future[None] | None = None
         for batch in coming:
             data, units, counts = batch.data, batch.ends, None
-            if keep_lines:
-                spans, counts = _core.find_lines(data, units)
+            if lines_are is not None:
+                spans, counts = _core.find_lines(data, units, lines_are == "sentences")
                 data, units = _core.join_spans(data, spans, False)
             ids, ends = encode(data, units)
             lines = None
