@@ -10,18 +10,22 @@ import atexit
 import functools
 import os
 import pickle
+import re
 import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+
+if TYPE_CHECKING:
+    from .flat import FlatParameters
 
 __all__ = [
     "Communicator",
@@ -34,6 +38,7 @@ __all__ = [
 
 # How many processes there are, by MPICH and those made from it, Open MPI, MVAPICH.
 _SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+_LAYER = re.compile(r"\.(?:layer\.(\d+)|albert_layer_groups)\.")
 _LINE = 16  # floats in a cache line, where every parameter of the flat arrays begins
 _PIECE = 1 << 24  # most elements in one exchange
 _ENDED = 1  # tag of the message by which a rank says that it has ended
@@ -314,17 +319,18 @@ class GradientReducer:
 
     Args:
         communicator: of the job.
-        flat: float32 (P,), the gradients; C-contiguous.
+        flat: whose gradients they are.
         bucket_bytes: size of the messages.
     """
 
     def __init__(
-        self, communicator: Communicator, flat: NDArray[np.float32], bucket_bytes: int = 1 << 24
+        self, communicator: Communicator, flat: FlatParameters, bucket_bytes: int = 1 << 24
     ) -> None:
         if bucket_bytes < 4 * _LINE:
             raise ValueError(f"bucket_bytes is {bucket_bytes}; it must be at least {4 * _LINE}")
-        self._communicator, self._flat = communicator, flat
-        self._lines = -(-len(flat) // _LINE)
+        self._communicator, self._flat = communicator, flat.gradients
+        self._layers = _layer_starts(flat)
+        self._lines = -(-len(self._flat) // _LINE)
         self._bucket = bucket_bytes // (4 * _LINE)  # lines
         self._started: list[Any] = []
         self._reset()
@@ -333,6 +339,14 @@ class GradientReducer:
         full, rest = divmod(self._lines, self._bucket)
         self._missing = [self._bucket] * full + [rest] * (rest > 0)  # lines, by bucket
         self._next = len(self._missing) - 1  # the bucket to be sent
+        self._complete = len(self._flat)  # what is behind is ready by `layer_ready`
+
+    def layer_ready(self, application: int) -> None:
+        """What `Session.backward` calls as `ready`; to be given with the last micro-batch alone."""
+        first = 0 if application < 0 else self._layers[min(application, len(self._layers) - 1)]
+        if first < self._complete:
+            self.ready(first, self._complete)
+            self._complete = first
 
     def ready(self, first: int, last: int) -> None:
         """Gradients first to last, the latter excluded, are final on this rank in this step.
@@ -370,6 +384,22 @@ class GradientReducer:
         part = self._flat[first : first + self._bucket * _LINE]
         self._started.append(self._communicator.start_sum(part))
         self._next -= 1
+
+
+def _layer_starts(flat: FlatParameters) -> list[int]:
+    """Where the parameters of each layer begin in the flat arrays, and at last what follows them.
+
+    Layers that are shared are not complete before the first application, of any of them.
+    """
+    starts: dict[int, int] = {}
+    end = len(flat.gradients)
+    for segment in flat.segments:
+        layer = _LAYER.search(segment.name)
+        if layer is not None:
+            starts.setdefault(int(layer[1] or 0), segment.offset)
+        elif starts:
+            end = min(end, segment.offset)
+    return [*starts.values(), end]
 
 
 def _pieces(values: NDArray[Any]) -> list[NDArray[Any]]:
