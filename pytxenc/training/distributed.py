@@ -343,6 +343,8 @@ class GradientReducer:
 
     def layer_ready(self, application: int) -> None:
         """What `Session.backward` calls as `ready`; to be given with the last micro-batch alone."""
+        if self._communicator.size == 1:
+            return
         first = 0 if application < 0 else self._layers[min(application, len(self._layers) - 1)]
         if first < self._complete:
             self.ready(first, self._complete)
