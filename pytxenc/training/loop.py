@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batches import Batch
-from .evaluation import speed_metrics
+from .checkpoint import SaveClock, StopSignals
 from .distributed import GradientReducer
+from .evaluation import speed_metrics
 from .loader import as_arrays, batch_size, shortened, steps
 from .session import StepResult
 from .state import TrainerState, TrainOutput
-from .stopping import SaveClock, StopSignals
 
 if TYPE_CHECKING:
     from .trainer import Trainer
