@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batches import Batch
+from .checkpoint import SaveClock, StopSignals
+from .distributed import GradientReducer
 from .evaluation import speed_metrics
 from .loader import as_arrays, batch_size, shortened, steps
 from .session import StepResult
 from .state import TrainerState, TrainOutput
-from .stopping import SaveClock, StopSignals
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -147,6 +148,8 @@ class TrainingLoop:
         trainer.clock = self.state.elapsed
         self._samples = 0
         trainer.session.zero_grad()
+        trainer.world.broadcast(trainer.session.flat.values)
+        self._reducer = GradientReducer(trainer.world, trainer.session.flat)
         trainer.control.should_training_stop = False
         trainer.call("on_train_begin")
         if self.args.eval_on_start:
@@ -243,13 +246,14 @@ class TrainingLoop:
         trainer.call("on_step_begin")
         totals, own, tokens = LossTotals(), trainer.compute_loss_func is not None, 0
         for number, (batch, micro) in enumerate(zip(inputs, micro_batches, strict=True)):
-            result = trainer.training_step(batch, items, micro.first_sample)
+            ready = self._reducer.layer_ready if number == len(inputs) - 1 else None
+            result = trainer.training_step(batch, items, micro.first_sample, ready)
             totals.add(result, own)
             tokens += result.tokens
             self._samples += batch_size(batch)
             if number < len(inputs) - 1:
                 trainer.call("on_substep_end")
-        trainer.world.all_reduce_sum(session.flat.gradients)
+        self._reducer.finish()
         trainer.call("on_pre_optimizer_step")
         self._learning_rate = trainer.learning_rate()
         report = trainer.optimizer.step(max_grad_norm=self.args.max_grad_norm or None)

@@ -337,12 +337,17 @@ class Trainer(Resumption):
         return loop.run()
 
     def training_step(
-        self, inputs: Mapping[str, NDArray[Any]], items: tuple[float, float], first_sample: int
+        self,
+        inputs: Mapping[str, NDArray[Any]],
+        items: tuple[float, float],
+        first_sample: int,
+        ready: Callable[[int], None] | None = None,
     ) -> StepResult:
         """Add the gradients of one micro-batch to the session's.
 
         items: the step's numbers of labels, over all micro-batches and processes.
         first_sample: number of the first of its sequences within the step.
+        ready: told of finished gradients, as by `Session.backward`.
         """
         loss = None if self.compute_loss_func is None else self.torch_loss(inputs, items[0])
         return self.session.backward(
@@ -352,6 +357,7 @@ class Trainer(Resumption):
             first_sample=first_sample,
             label_smoothing=self.args.label_smoothing_factor,
             loss=loss,
+            ready=ready,
         )
 
     def torch_loss(
