@@ -2,8 +2,8 @@
 
 MiniLM (all-MiniLM-L6-v2) on SST-2, MRPC, SICK and CoNLL-2000 with the same features, settings
 and seeds, each engine in a process of its own; they take turns.  Timed is `train()` alone; scores
-are of the development set after the last epoch.  Each round has a seed, that of the new head, the order and
-the dropout, which are drawn by each engine's own generators.
+are of the development set after the last epoch.  Each round has a seed, that of the new head, the
+order and the dropout, which are drawn by each engine's own generators.
 
 All of it takes hours on two cores, which nothing else should use: --limit-train makes it a
 sample.  transformers' Trainer needs the package `accelerate`.
@@ -14,7 +14,6 @@ import statistics
 import tempfile
 import time
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from engines import Remote, prepare_process

@@ -235,7 +235,8 @@ def _head_rates(model: PreTrainedModel) -> tuple[float, float]:
         rate = config.hidden_dropout_prob
     if head == "sequence":
         return (rate if family in ("roberta", "electra") else 0.0), rate
-    if head == "choice":
-        other = {"roberta": "hidden_dropout_prob", "electra": "summary_last_dropout"}.get(family)
-        return 0.0, getattr(config, other) if other else rate
-    return 0.0, rate if head == "tokens" else 0.0
+    if head == "choice" and family == "electra":
+        return getattr(config, "summary_first_dropout", 0.0), config.summary_last_dropout
+    if head == "choice" and family == "roberta":
+        rate = config.hidden_dropout_prob
+    return 0.0, rate if head in ("choice", "tokens") else 0.0

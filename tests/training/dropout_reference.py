@@ -1,4 +1,4 @@
-"""Which numbers dropout draws, in NumPy: what ext/kernels/training.h and ext/train/dropout.h say."""
+"""The numbers that dropout draws, in NumPy: see ext/kernels/training.h and ext/train/dropout.h."""
 
 import numpy as np
 

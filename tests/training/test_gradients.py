@@ -24,6 +24,7 @@ from training_pairs import (  # noqa: E402
     labelled_batch,
     pair_of,
     their_gradients,
+    their_pass,
 )  # fmt: skip
 
 from pytxenc.training.session import Session  # noqa: E402
@@ -131,13 +132,16 @@ def test_masks_of_four_dimensions(name, kind):
     theirs, ours = pair_of(name)
     batch = labelled_batch(name, rng)
     seen = (rng.random((ROWS, 1, LENGTH, LENGTH)) < 0.6) | np.eye(LENGTH, dtype=bool)
-    batch["attention_mask"] = seen
-    if kind == "float":
-        batch["attention_mask"] = np.where(seen, 0, np.finfo(np.float32).min).astype(np.float32)
-    elif kind != "bool":
-        added = rng.standard_normal((ROWS, 3, LENGTH, LENGTH))
-        batch["attention_mask"] = added.astype(np.float32)
-    assert_same_pass(Session(ours), theirs, batch)
+    if kind == "float, a head each":
+        added = rng.standard_normal((ROWS, 3, LENGTH, LENGTH)).astype(np.float32)
+    else:
+        added = np.where(seen, np.float32(0), np.finfo(np.float32).min)
+    # transformers' eager attention adds what it is given, bools too.
+    loss, gradients = their_pass(theirs, {**batch, "attention_mask": added})
+    batch["attention_mask"] = seen if kind == "bool" else added
+    session = Session(ours)
+    assert_loss(session.backward(batch).loss, loss)
+    assert_gradients(gradients_of(session), gradients)
 
 
 @pytest.mark.parametrize("name", [f"{family}ForTokenClassification" for family in FAMILIES])
@@ -203,7 +207,8 @@ def test_long_sequences(name):
     batch = labelled_batch(name, np.random.default_rng(17), length=length)
     mask = np.arange(length) < np.array([length, 5, length - 1, length // 2])[:, None]
     assert_same_pass(Session(ours), theirs, masked(batch, "ForMaskedLM", mask))
-    batch["attention_mask"] = np.tril(np.ones((ROWS, 1, length, length), bool))
+    seen = np.tril(np.ones((ROWS, 1, length, length), bool))
+    batch["attention_mask"] = np.where(seen, np.float32(0), np.finfo(np.float32).min)
     assert_same_pass(Session(ours), theirs, batch)
 
 

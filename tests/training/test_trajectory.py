@@ -85,13 +85,13 @@ def test_a_batch_is_learnt_by_heart(name, dtype):
     assert losses[-1] < 0.05
 
 
-def markov_batches(count, rng, rows=8, length=16, vocabulary=64):
-    """Masked sequences of a chain in which every token has four that may follow it."""
-    following = rng.integers(5, vocabulary, (vocabulary, 4))
+def markov_batches(count, rng, rows=16, length=8, vocabulary=16):
+    """Masked sequences of a chain in which every token has two that may follow it."""
+    following = rng.integers(5, vocabulary, (vocabulary, 2))
     for _ in range(count):
         ids = rng.integers(5, vocabulary, (rows, length))
         for i in range(1, length):
-            ids[:, i] = following[ids[:, i - 1], rng.integers(0, 4, rows)]
+            ids[:, i] = following[ids[:, i - 1], rng.integers(0, 2, rows)]
         hidden = rng.random(ids.shape) < 0.2
         labels = np.where(hidden, ids, -100)
         yield {"input_ids": np.where(hidden, 4, ids), "labels": labels}
@@ -101,9 +101,9 @@ def markov_batches(count, rng, rows=8, length=16, vocabulary=64):
 def test_bfloat16_learns_as_float32_does():
     """500 steps of both: the means of their last 100 losses are within .02 nats."""
     config = pytxenc.RobertaConfig(
-        vocab_size=64, hidden_size=64, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=128, max_position_embeddings=20, type_vocab_size=1,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        vocab_size=16, hidden_size=64, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=128, max_position_embeddings=12, type_vocab_size=1,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, initializer_range=0.1,
     )  # fmt: skip
     batches = list(markov_batches(500, np.random.default_rng(4)))
     ends = {}
@@ -112,5 +112,5 @@ def test_bfloat16_learns_as_float32_does():
         session = Session(pytxenc.RobertaForMaskedLM(config), dtype=dtype)
         losses = our_losses(session, batches)
         ends[dtype] = np.mean(losses[-100:])
-        assert ends[dtype] < losses[0] - 0.3
+        assert ends[dtype] < losses[0] - 2
     assert abs(ends["bfloat16"] - ends["float32"]) < 0.02, ends

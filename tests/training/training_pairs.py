@@ -101,10 +101,10 @@ def their_gradients(theirs):
     }
 
 
-def their_pass(theirs, batch, **kwargs):
+def their_pass(theirs, batch):
     """(loss, gradients by name) of transformers' model."""
     theirs.zero_grad()
-    loss = theirs(**as_tensors(batch), **kwargs).loss
+    loss = theirs(**as_tensors(batch)).loss
     loss.backward()
     return loss.item(), their_gradients(theirs)
 
@@ -132,11 +132,11 @@ def assert_gradients(ours, theirs, tolerance=GRADIENT_TOLERANCE, cancellation=CA
     assert not wrong, wrong
 
 
-def assert_same_pass(session, theirs, batch, **kwargs):
+def assert_same_pass(session, theirs, batch):
     """One pass of both: the same loss and gradients.  Returns our result."""
     loss, gradients = their_pass(theirs, batch)
     session.zero_grad()
-    result = session.backward(batch, **kwargs)
+    result = session.backward(batch)
     assert_loss(result.loss, loss)
     assert_gradients(gradients_of(session), gradients)
     return result
