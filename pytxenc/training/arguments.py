@@ -250,7 +250,9 @@ class TrainingArguments:
         self._settle()
 
     def __getattr__(self, name: str) -> Any:
-        """What programs may read of fields that change nothing here."""
+        """What programs may read of older names and of fields that change nothing here."""
+        if name in _OLD_NAMES:
+            return getattr(self, _OLD_NAMES[name])
         ignored = self.__dict__.get("_ignored", {})
         if name in ignored:
             return ignored[name]

@@ -57,7 +57,7 @@ _NAME = re.compile(r"checkpoint-(\d+)")
 # Names of what a killed process may leave: a directory that was being written or deleted, and
 # one that was to make room for another of its name.
 _DEBRIS = re.compile(r"\.(checkpoint-\d+)\.[0-9a-f]{8}\.(partial|replaced)")
-_VOLATILE = ("architectures", "dtype", "transformers_version", "_name_or_path")
+_VOLATILE = ("architectures", "dtype", "transformers_version", "_name_or_path", "problem_type")
 
 
 class _Saved(NamedTuple):

@@ -79,26 +79,30 @@ class Optimization:
         args = self.args
         if callable(self.optimizer):
             self.optimizer = self.optimizer(self.session)
-        if self.optimizer is None:
-            groups = parameter_groups(
-                self.session, args.weight_decay, lr=args.learning_rate,
-                layer_decay=args.layer_decay, frozen=args.frozen,
+        if self.optimizer is None and self._optimizer_cls_and_kwargs is not None:
+            cls, kwargs = self._optimizer_cls_and_kwargs
+            groups = self._groups(kwargs.get("lr", args.learning_rate), kwargs)
+            self.optimizer = cls(self.session, groups=groups, **kwargs)
+        elif self.optimizer is None:
+            self.optimizer = create_optimizer(
+                args.optim, self.session, lr=args.learning_rate, weight_decay=args.weight_decay,
+                betas=(args.adam_beta1, args.adam_beta2), eps=args.adam_epsilon,
+                optim_args=args.optim_args, groups=self._groups(args.learning_rate, {}),
             )  # fmt: skip
-            if self._optimizer_cls_and_kwargs is not None:
-                cls, kwargs = self._optimizer_cls_and_kwargs
-                self.optimizer = cls(self.session, groups=groups, **kwargs)
-            else:
-                self.optimizer = create_optimizer(
-                    args.optim, self.session, lr=args.learning_rate,
-                    weight_decay=args.weight_decay, betas=(args.adam_beta1, args.adam_beta2),
-                    eps=args.adam_epsilon, optim_args=args.optim_args, groups=groups,
-                )  # fmt: skip
         if getattr(self.optimizer, "flat", None) is not self.session.flat:
             raise ValueError(
                 "the optimizer is not over this Trainer's parameters: make it from trainer.session,"
                 " or give a function that makes it from a session"
             )
         return self.optimizer
+
+    def _groups(self, lr: float, kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The groups of parameters for a learning rate and an optimiser's keywords."""
+        args = self.args
+        return parameter_groups(
+            self.session, kwargs.get("weight_decay", args.weight_decay), lr=lr,
+            layer_decay=args.layer_decay, frozen=args.frozen,
+        )  # fmt: skip
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The schedule: as given, else of `args.lr_scheduler_type`, by steps or by the clock."""

@@ -383,7 +383,7 @@ class Trainer(Resumption):
                 raise TypeError("compute_loss_func must return a torch scalar")
             value.backward()  # type: ignore[no-untyped-call]
             gradient = torch.zeros_like(logits) if logits.grad is None else logits.grad
-            return float(value), gradient.numpy()
+            return value.item(), gradient.numpy()
 
         return loss
 
