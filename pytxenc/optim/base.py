@@ -49,6 +49,7 @@ class Optimizer:
         steps: updates made, skipped ones not counted.
         skipped: updates left out because a gradient was not finite.
 
+    Without groups there is one of all parameters but those that the session has frozen.
     A parameter that no group names is never changed, and its gradient is not part of the norm.
     Sums are taken in an order of their own, so that results are the same bits for any number of
     threads.
@@ -70,7 +71,9 @@ class Optimizer:
         self.defaults = dict(defaults)
         self.steps = self.skipped = 0
         if groups is None:
-            groups = [{"names": [segment.name for segment in self.flat.segments]}]
+            frozen = getattr(target, "frozen", ())
+            names = [segment.name for segment in self.flat.segments]
+            groups = [{"names": [name for name in names if name not in frozen]}]
         self.param_groups = [self._complete(group) for group in groups]
         self._segments_of = self._find_segments()
         self._layout = np.array(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,12 @@ from ..modeling import PreTrainedModel
 from .flat import FlatParameters
 from .objectives import Objective, dropout_rates, objective_of
 
-__all__ = ["Session", "StepResult"]
+if TYPE_CHECKING:
+    from ..optim.base import Optimizer
 
-Loss = Callable[[NDArray[Any]], tuple[float, NDArray[Any]]]
+__all__ = ["Loss", "Session", "StepResult"]
+
+GivenLoss = Callable[[NDArray[Any]], tuple[float, NDArray[Any]]]
 
 
 @dataclass
@@ -35,8 +38,65 @@ class StepResult:
     scores: NDArray[np.float32] | None = None  # logits, with scores=True
 
 
+class Loss:
+    """The loss of a batch, as a session's call gives it.
+
+    `backward()` computes the loss and adds its gradients to the session's; `item()` is its
+    value, computed without gradients if there was no backward pass.  A number may multiply or
+    divide it beforehand: `(loss / 4).backward()` for the mean of four batches of as many labels.
+    """
+
+    def __init__(
+        self, session: Session, batch: Mapping[str, Any], options: dict[str, Any], factor: float = 1
+    ) -> None:
+        self._session, self._batch, self._options, self._factor = session, batch, options, factor
+        self._value: float | None = None
+
+    def backward(self) -> None:
+        """Add the gradients.  RuntimeError the second time."""
+        if self._value is not None:
+            raise RuntimeError("this loss is computed: call the session again for another pass")
+        counts = self._session.count(self._batch)
+        items = (counts[0] / self._factor, counts[1] / self._factor)
+        self._value = self._session.backward(self._batch, items=items, **self._options).loss
+
+    def item(self) -> float:
+        """The loss, in nats where it is an entropy."""
+        if self._value is None:
+            self._value = self._factor * self._session.evaluate(self._batch).loss
+        return self._value
+
+    __float__ = item
+
+    def __mul__(self, factor: float) -> Loss:
+        if self._value is not None or not factor > 0:
+            raise ValueError("a loss is multiplied by positive numbers, before its backward pass")
+        return Loss(self._session, self._batch, self._options, self._factor * factor)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> Loss:
+        return self * (1 / divisor)
+
+    def __repr__(self) -> str:
+        return f"Loss({self.item():.4f})"
+
+
 class Session:
     """Trains one model: gradients accumulate in `flat.gradients`.
+
+    The loop of other libraries is this one:
+
+        session = Session(model)
+        optimizer = AdamW(session, lr=5e-5)
+        for batch in batches:
+            loss = session(**batch)
+            loss.backward()
+            optimizer.step(max_grad_norm=1.0)
+            optimizer.zero_grad()
+
+    and `session.train_step(batch, optimizer)` is its body.  Calls of the model see what was
+    learned after `sync()`.
 
     Args:
         model: any model with a loss (every class with a head).  One without a head is trained
@@ -81,7 +141,34 @@ class Session:
             model._core_config, parameters, gradients, dtype=dtype, checkpointing=checkpointing
         )
         self._parameters = parameters
+        self._calls = 0
         self.sync()
+
+    def __call__(self, *, label_smoothing: float = 0.0, **batch: Any) -> Loss:
+        """The loss of a batch: the model's arguments by name, labels among them.
+
+        Nothing is computed before `backward()` or `item()`.  Every backward pass of a session
+        that begins in this way drops out anew.
+        """
+        self._calls += 1
+        return Loss(self, batch, {"label_smoothing": label_smoothing, "step": self._calls - 1})
+
+    def train_step(
+        self,
+        batch: Mapping[str, Any],
+        optimizer: Optimizer,
+        *,
+        max_grad_norm: float | None = None,
+        label_smoothing: float = 0.0,
+    ) -> StepResult:
+        """One step on one batch: gradients from zero, clipping to `max_grad_norm`, update."""
+        if optimizer.flat is not self.flat:
+            raise ValueError("the optimizer is one of other parameters than this session's")
+        optimizer.zero_grad()
+        self._calls += 1
+        result = self.backward(batch, step=self._calls - 1, label_smoothing=label_smoothing)
+        optimizer.step(max_grad_norm=max_grad_norm)
+        return result
 
     def count(self, batch: Mapping[str, Any]) -> tuple[int, int]:
         """How many labels of a batch count towards each of the model's losses."""
@@ -95,7 +182,7 @@ class Session:
         step: int = 0,
         first_sample: int = 0,
         label_smoothing: float = 0.0,
-        loss: Loss | None = None,
+        loss: GivenLoss | None = None,
         scores: bool = False,
         ready: Callable[[int], None] | None = None,
     ) -> StepResult:
@@ -143,9 +230,11 @@ class Session:
         self,
         batch: Mapping[str, Any],
         items: tuple[float, float] | None,
-        loss: Loss | None,
+        loss: GivenLoss | None,
         **options: Any,
     ) -> StepResult:
+        if self.model._weights is not self._parameters:
+            self._adopt()
         objective = objective_of(self.model, batch, given=loss is not None)
         divisors = objective.counts if items is None else items
         weights = objective.weights
@@ -169,6 +258,18 @@ class Session:
     def sync(self) -> None:
         """Let calls of the model see the parameters as they are now."""
         self.model._set_weights(self._parameters, self.model._precision)
+
+    def _adopt(self) -> None:
+        """Take over what the model was given since, by load_state_dict and its like."""
+        for name, view in self._parameters.items():
+            value = self.model._weights[name]
+            if value.shape != view.shape:
+                raise ValueError(
+                    f"'{name}' has shape {value.shape} now, {view.shape} when this session began: "
+                    "begin another"
+                )
+            view[...] = value
+        self.sync()
 
 
 def _share(weight: float, divisor: float) -> float:
