@@ -329,13 +329,15 @@ give_loss(void *context, const txe_real **d_scores, struct txe_error *err)
     PyGILState_STATE gil = PyGILState_Ensure();
     PyObject *result = PyObject_CallFunctionObjArgs(call->loss, call->scores, NULL);
     PyObject *gradient = NULL;
-    if (result != NULL &&
-        PyArg_ParseTuple(result,
-                         "dO;a loss must return the loss and "
-                         "the gradient of the scores",
-                         &call->given, &gradient) &&
-        txe_array_read(&call->dscores, gradient, TXE_REAL_DTYPE,
-                       "the gradient of the scores") == 0) {
+    if (result != NULL && !PyTuple_Check(result))
+        PyErr_Format(
+            PyExc_TypeError,
+            "a loss must return the loss and the gradient of the scores, not %R",
+            result);
+    else if (result != NULL &&
+             PyArg_ParseTuple(result, "dO", &call->given, &gradient) &&
+             txe_array_read(&call->dscores, gradient, TXE_REAL_DTYPE,
+                            "the gradient of the scores") == 0) {
         const size_t sequences = call->inputs.B, tokens = sequences * call->inputs.S;
         const bool classifies = txe_config_classifies_sequences(call->config);
         const size_t size =
