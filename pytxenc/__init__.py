@@ -113,13 +113,13 @@ if TYPE_CHECKING:
     from .optim import get_constant_schedule_with_warmup as get_constant_schedule_with_warmup
     from .optim import get_cosine_schedule_with_warmup as get_cosine_schedule_with_warmup
     from .optim import (
-        get_cosine_with_hard_restarts_schedule_with_warmup as get_cosine_with_hard_restarts_schedule_with_warmup,
+        get_cosine_with_hard_restarts_schedule_with_warmup as get_cosine_with_hard_restarts_schedule_with_warmup,  # noqa: E501
     )
     from .optim import (
         get_cosine_with_min_lr_schedule_with_warmup as get_cosine_with_min_lr_schedule_with_warmup,
     )
     from .optim import (
-        get_cosine_with_min_lr_schedule_with_warmup_lr_rate as get_cosine_with_min_lr_schedule_with_warmup_lr_rate,
+        get_cosine_with_min_lr_schedule_with_warmup_lr_rate as get_cosine_with_min_lr_schedule_with_warmup_lr_rate,  # noqa: E501
     )
     from .optim import get_inverse_sqrt_schedule as get_inverse_sqrt_schedule
     from .optim import get_linear_schedule_with_warmup as get_linear_schedule_with_warmup

@@ -149,7 +149,7 @@ class Adafactor(Optimizer):
             _average(average, update, group["beta1"])
             update = average
         if group["weight_decay"]:
-            value *= np.float32(1.0 - group["weight_decay"] * lr)
+            update = update + np.float32(group["weight_decay"] * lr) * value
         value -= update
 
     def _rate(self, group: Mapping[str, Any], value: NDArray[np.float32]) -> float:

@@ -65,7 +65,7 @@ _ARGUMENTS: dict[type[Optimizer], dict[str, Callable[[str], Any]]] = {
     },
     Adafactor: {
         "clip_threshold": _number, "decay_rate": _number, "beta1": _number, "eps": _pair,
-        "scale_parameter": _flag, "relative_step": _flag, "warmup_init": _flag,
+        "scale_parameter": _flag,
     },
     SGD: {"momentum": _number, "dampening": _number, "nesterov": _flag},
 }  # fmt: skip
@@ -113,6 +113,4 @@ def create_optimizer(
             arguments[key] = known[key](text)
         except ValueError as error:
             raise ValueError(f"optim_args: {key} = {text!r}, but it must be {error}") from None
-    if arguments.get("relative_step"):
-        arguments["lr"] = None
     return kind(target, groups=groups, **arguments)

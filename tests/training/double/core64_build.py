@@ -29,6 +29,7 @@ PATTERNS = [
     "train/*.c",
     "python/py_training.c",
     "python/py_testing_training.c",
+    "python/buffers.c",
     "python/testing.c",
     "python/model_config.c",
     "python/model_inputs.c",
