@@ -62,7 +62,8 @@ def _submodules() -> dict[str, tuple[tuple[str, ...], str | tuple[str, ...]]]:
         "tokenization_utils_base": (("tokenization",), ""),
         "tokenization_utils_fast": (("tokenization",), ""),
         "tokenization_utils_tokenizers": (("tokenization",), ""),
-        "trainer_utils": (("seed",), ""),
+        "optimization": (("optim",), ("get_", "Adafactor")),
+        "trainer_utils": (("optim", "seed"), ("SchedulerType", "enable_", "set_")),
         "utils": (("outputs", "tokenization"), shared),
         "utils.generic": (("outputs", "tokenization"), shared),
     }
