@@ -9,6 +9,17 @@ PLACES = (
     "embeddings", "attention", "attention_output", "feed_forward", "head_input", "head_output",
 )  # fmt: skip
 
+STEP = 1e-3
+SLOPE_TOLERANCE = 1e-7  # 3e-9 is what steps and rounding leave
+
+
+def ragged(batch):
+    """The batch with a mask: sequences of other lengths, one of a single token."""
+    rows, length = batch["input_ids"].reshape(-1, batch["input_ids"].shape[-1]).shape
+    real = np.resize([length, 5, 1, 8], rows)[:, None]
+    mask = (np.arange(length) < real).astype(np.int64)
+    return {**batch, "attention_mask": mask.reshape(batch["input_ids"].shape)}
+
 
 class DoubleModel:
     """The parameters of one of our models as double, and passes over them by `core64`."""
@@ -62,10 +73,19 @@ class DoubleModel:
         self.values[:] = start
         return by_gradients, (8 * (losses[1] - losses[-1]) - losses[2] + losses[-2]) / (12 * step)
 
-    def directions(self, rng, count):
+    def directions(self, count):
         """Random directions that change every parameter tensor by a like share."""
+        rng = np.random.default_rng(3)
         for _ in range(count):
             direction = np.zeros_like(self.values)
             for view in self.flat.views(direction).values():
                 view[...] = rng.standard_normal(view.shape) / np.sqrt(view.size)
             yield direction
+
+    def slope_error(self, batch, rate=0.0, **options):
+        """The larger relative error of gradients along two directions."""
+        errors = []
+        for direction in self.directions(2):
+            found, exact = self.slopes(batch, direction, STEP, rate, **options)
+            errors.append(abs(found - exact) / abs(exact))
+        return max(errors)
