@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from dropout_reference import philox
 from guarded_memory import guarded
-from training_kernels import ACTIVATIONS, PARAMS, Kernels, half_words, philox
+from training_kernels import ACTIVATIONS, PARAMS, Kernels, half_words
 
 from pytxenc import _core
 

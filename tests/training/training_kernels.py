@@ -1,6 +1,7 @@
-"""The kernels of training as functions of NumPy arrays, and their random numbers in NumPy."""
+"""The kernels of training as functions of NumPy arrays."""
 
 import numpy as np
+from dropout_reference import philox
 
 PARAMS = {"prelu": [0.25], "xielu": [0.8, 0.7, 0.5, -1e-6]}
 ACTIVATIONS = [
@@ -82,26 +83,10 @@ class Kernels:
         return y == 1
 
 
-def philox(counter, key):
-    """Philox4x32-10 (Salmon et al., SC 2011) of four counter words and two key words."""
-    low = np.uint64(0xFFFFFFFF)
-    a, b, c, d = (np.asarray(word, np.uint64) for word in counter)
-    k0, k1 = key
-    for _ in range(10):
-        of_a, of_c = a * np.uint64(0xD2511F53), c * np.uint64(0xCD9E8D57)
-        a, c = (
-            of_c >> np.uint64(32) ^ b ^ np.uint64(k0),
-            of_a >> np.uint64(32) ^ d ^ np.uint64(k1),
-        )
-        b, d = of_c & low, of_a & low
-        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    return np.stack(np.broadcast_arrays(a, b, c, d), -1)
-
-
 def half_words(n, seed, site, row):
     """The first n half-words of a row's stream."""
-    blocks = np.arange(-(-n // 8), dtype=np.uint64)
-    key = (seed & 0xFFFFFFFF, seed >> 32)
-    words = philox((blocks, row & 0xFFFFFFFF, site, row >> 32), key)
-    halves = np.stack([words & np.uint64(0xFFFF), words >> np.uint64(16)], -1)
-    return halves.reshape(-1)[:n]
+    counter = np.zeros((-(-n // 8), 4), np.uint64)
+    counter[:, 0] = np.arange(len(counter))
+    counter[:, 1:] = row & 0xFFFFFFFF, site, row >> 32
+    words = philox(counter, (seed & 0xFFFFFFFF, seed >> 32))
+    return np.stack([words & 0xFFFF, words >> 16], -1).reshape(-1)[:n]

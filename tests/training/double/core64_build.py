@@ -1,6 +1,7 @@
 """Builds and imports `core64`: the training sources compiled with TXE_REAL=double.
 
-Whole modules are kept in the temporary folder, one for each state of the sources.
+Objects are kept in the temporary folder, one for each state of a source and of the headers that
+it includes, so that after a change only what it touches is compiled again.
 """
 
 import getpass
@@ -8,12 +9,14 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import numpy
@@ -31,73 +34,86 @@ PATTERNS = [
     "python/py_testing_training.c",
     "python/buffers.c",
     "python/testing.c",
+    "python/buffers.c",
     "python/model_config.c",
     "python/model_inputs.c",
     "python/convert.c",
 ]
-FLAGS = ["-std=c11", "-fPIC", "-DTXE_REAL=double", "-ffp-contract=off", "-Wall", "-Wextra"]
-FLAGS += ["-Wno-unused-parameter", "-Wno-unused-function", "-Werror"]
+FLAGS = ["-std=c11", "-O1", "-fPIC", "-fvisibility=hidden", "-DTXE_REAL=double"]
+FLAGS += ["-ffp-contract=off"]
+FLAGS += [f"-I{sysconfig.get_path('include')}", f"-I{numpy.get_include()}"]
+INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 
 
 def sources(ext=EXT):
     """The C files of the module, those of the library under `ext`."""
     found = [path for pattern in PATTERNS for path in sorted(ext.glob(pattern))]
-    return found + sorted(HERE.glob("*.c"))
+    return found and found + sorted(HERE.glob("*.c"))
 
 
+@cache
 def compiler():
     """The compiler's command, or None where there is none."""
     command = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     return command if shutil.which(command[0]) else None
 
 
-def fingerprint(ext, options):
-    """A name for this state of the sources, the compiler and its options."""
-    digest = hashlib.sha256(repr((compiler(), FLAGS, options, numpy.__version__)).encode())
-    digest.update(str(sysconfig.get_config_var("EXT_SUFFIX")).encode())
-    for path in [*sources(ext), *sorted(ext.rglob("*.h")), *sorted(HERE.glob("*.h"))]:
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:24]
+def cache_folder():
+    folder = Path(tempfile.gettempdir()) / f"pytxenc-core64-{getpass.getuser()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else")
+    return folder
 
 
-def build(ext=EXT, optimise="-O1", jobs=None):
-    """The path of the built module; `ext` may be a changed copy of the sources."""
-    cache = Path(tempfile.gettempdir()) / f"pytxenc-core64-{getpass.getuser()}"
-    cache.mkdir(mode=0o700, exist_ok=True)
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    target = cache / fingerprint(ext, optimise) / f"core64{suffix}"
-    if target.exists():
-        return target
-    command = [*compiler(), *FLAGS, optimise, f"-I{ext}", f"-I{HERE}"]
-    command += [f"-I{sysconfig.get_path('include')}", f"-I{numpy.get_include()}"]
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
+def texts_of(path, ext, seen):
+    """The texts of a file and of what it includes, each once, into `seen`."""
+    if path not in seen and path.exists():
+        seen[path] = path.read_bytes()
+        for name in INCLUDE.findall(seen[path]):
+            for folder in (ext, HERE):
+                texts_of(folder / name.decode(), ext, seen)
+    return seen
 
-        def compile_one(numbered):
-            number, path = numbered
-            object_file = f"{folder}/{number}.o"
-            subprocess.run(
-                [*command, "-c", str(path), "-o", object_file], check=True, capture_output=True
-            )
-            return object_file
 
-        with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
-            objects = list(pool.map(compile_one, enumerate(sources(ext))))
-        made = f"{folder}/core64{suffix}"
-        subprocess.run(
-            [*compiler(), "-shared", *objects, "-o", made, "-lm", "-lpthread"],
-            check=True,
-            capture_output=True,
-        )
-        target.parent.mkdir(exist_ok=True)
-        os.replace(made, target)
+def run(command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+
+
+def make(target, command):
+    """Has `command` write the file `target`, whole or not at all."""
+    if not target.exists():
+        handle, unfinished = tempfile.mkstemp(dir=target.parent)
+        os.close(handle)
+        run([*command, "-o", unfinished])
+        os.replace(unfinished, target)
     return target
+
+
+def compile_one(path, ext):
+    """The object of a source."""
+    digest = hashlib.sha256(repr((compiler(), FLAGS, SUFFIX)).encode())
+    for text in texts_of(path, ext, {}).values():
+        digest.update(hashlib.sha256(text).digest())
+    command = [*compiler(), *FLAGS, f"-I{ext}", f"-I{HERE}", "-c", str(path)]
+    return make(cache_folder() / f"{path.stem}-{digest.hexdigest()[:24]}.o", command)
+
+
+def build(ext=EXT):
+    """The path of the built module; `ext` may be a changed copy of the sources."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = [str(o) for o in pool.map(lambda path: compile_one(path, ext), sources(ext))]
+    name = hashlib.sha256("".join(objects).encode()).hexdigest()[:24]
+    target = cache_folder() / f"core64-{name}{SUFFIX}"
+    return make(target, [*compiler(), "-shared", *objects, "-lm", "-lpthread"])
 
 
 def load(path):
     """Imports the module at `path`."""
     loader = importlib.machinery.ExtensionFileLoader("core64", str(path))
-    spec = importlib.util.spec_from_loader("core64", loader)
-    module = importlib.util.module_from_spec(spec)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("core64", loader))
     loader.exec_module(module)
     return module
