@@ -61,7 +61,7 @@ char_at(const char *text, int64_t at, int64_t end, size_t *nbytes)
     return txe_utf8_decode(text + at, nbytes);
 }
 
-enum stop { NO_STOP, DOT, MARK, WIDE };
+enum stop { NO_STOP, STOP, WIDE };
 
 static enum stop
 stop_of(uint32_t c)
@@ -69,7 +69,6 @@ stop_of(uint32_t c)
     switch (c) {
     case '.':
     case 0x2026: /* … */
-        return DOT;
     case '!':
     case '?':
     case 0x0589: /* Armenian */
@@ -83,7 +82,7 @@ stop_of(uint32_t c)
     case 0x2047: /* ⁇ ⁈ ⁉ */
     case 0x2048:
     case 0x2049:
-        return MARK;
+        return STOP;
     case 0x3002: /* 。 */
     case 0xFF01: /* ！ */
     case 0xFF1F: /* ？ */
@@ -204,7 +203,7 @@ word_before(const char *text, int64_t start, int64_t dot)
     while (at > start && dot - at <= 4 * MAX_WORD) {
         char c = text[at - 1];
         if (!is_letter(c) && !is_digit((unsigned char)c) && (unsigned char)c < 0x80 &&
-            c != '.' && c != '-' && c != '\'')
+            c != '.' && c != '-' && c != '/' && c != '\'')
             break;
         at--;
     }
@@ -244,6 +243,20 @@ full_stop_ends(const char *text, int64_t start, int64_t dot, int64_t next, uint3
     return true;
 }
 
+/* Behind a » or › that stands between white space, as in French; else `at`. */
+static int64_t
+behind_guillemet(const char *text, int64_t at, int64_t end)
+{
+    int64_t mark = at;
+    size_t n;
+    uint32_t c = skip(text, &mark, end, false);
+    if (mark == at || (c != 0xBB && c != 0x203A))
+        return at;
+    char_at(text, mark, end, &n);
+    mark += (int64_t)n;
+    return mark == end || txe_is_whitespace(char_at(text, mark, end, &n)) ? mark : at;
+}
+
 /* The end of the sentence that begins at `start`: behind its stops and what closes. */
 static int64_t
 sentence_end(const char *text, int64_t start, int64_t end)
@@ -258,17 +271,17 @@ sentence_end(const char *text, int64_t start, int64_t end)
             continue;
         }
         int64_t first = at, stops = 0;
-        bool single_dot = c == '.', wide = false, dots = true, closed = false;
+        bool single_dot = c == '.', wide = false, closed = false;
         for (enum stop kind; at < end; at += (int64_t)n, stops++) {
             kind = stop_of(char_at(text, at, end, &n));
             if (kind == NO_STOP)
                 break;
             wide = wide || kind == WIDE;
-            dots = dots && kind == DOT;
         }
         single_dot = single_dot && stops == 1;
-        for (; at < end && is_closing(c = char_at(text, at, end, &n)); at += (int64_t)n)
+        for (; at < end && is_closing(char_at(text, at, end, &n)); at += (int64_t)n)
             closed = true;
+        at = behind_guillemet(text, at, end);
         if (at == end)
             break;
         c = char_at(text, at, end, &n);

@@ -167,8 +167,9 @@ class PretrainingDataset:
         self._packed: _Packed | None = None
         if not len(self) and len(self.corpus.ids) and packing in _PAIRS:
             raise ValueError(
-                f"{self.corpus.path}: no document has two sentences, so there are no pairs for"
-                f" packing={packing!r}; was it encoded with split_sentences=True?"
+                f"{self.corpus.path}: in blocks of {block_size} no two sentences of a document come"
+                f" together, so there are no pairs for packing={packing!r}; was it encoded with"
+                " split_sentences=True?"
             )
 
     # ---- checks ----
@@ -276,7 +277,15 @@ class PretrainingDataset:
 
     def with_block_size(self: T, block_size: int) -> T:
         """The same with samples of another length, for a curriculum of lengths."""
-        other = type(self)(self.corpus, self.tokenizer, block_size=block_size, **self._options)
+        return self._with(block_size=block_size)
+
+    def with_masking(self: T, masking: Masking | None) -> T:
+        """The same samples, masked otherwise or not at all."""
+        return self._with(masking=masking)
+
+    def _with(self: T, **changes: Any) -> T:
+        options = {"block_size": self.block_size, **self._options, **changes}
+        other = type(self)(self.corpus, self.tokenizer, **options)
         other.epoch = self.epoch
         return other
 
