@@ -7,6 +7,8 @@ on R while micro-batch size x accumulation x ranks stays the same.
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .samplers import Sampler
 
-__all__ = ["Batch", "BatchLoader", "BatchPlan", "MicroBatch", "sample_lengths"]
+__all__ = ["Batch", "BatchLoader", "BatchPlan", "EpochPlans", "MicroBatch", "sample_lengths"]
 
 _WINDOW = 1024  # samples looked at together where a batch is filled up to a budget
 
@@ -161,6 +163,37 @@ class BatchPlan:
         return max(count, 1)
 
 
+class EpochPlans:
+    """Plans of a data set that may have other samples in every epoch, with `set_epoch`.
+
+    Args:
+        dataset: a shallow copy of it is asked, so that its own epoch stays.
+        plan: from the data set, set to an epoch, to the plan of that epoch.
+    """
+
+    def __init__(self, dataset: Any, plan: Callable[[Any], BatchPlan]) -> None:
+        self._dataset, self._make = copy.copy(dataset), plan
+        self._epoch = 0
+        self._plan: BatchPlan | None = None
+        self._lock = threading.Lock()
+        self.per_step = self._of(0).per_step
+
+    def steps(self, epoch: int) -> int:
+        """As of `BatchPlan`."""
+        return self._of(epoch).steps(epoch)
+
+    def step(self, epoch: int, step: int, rank: int = 0, ranks: int = 1) -> list[MicroBatch]:
+        """As of `BatchPlan`."""
+        return self._of(epoch).step(epoch, step, rank, ranks)
+
+    def _of(self, epoch: int) -> BatchPlan:
+        with self._lock:  # the next epoch may be asked for while batches of this one are made
+            if self._plan is None or self._epoch != epoch:
+                self._dataset.set_epoch(epoch)
+                self._plan, self._epoch = self._make(self._dataset), epoch
+            return self._plan
+
+
 class _Epoch(NamedTuple):
     epoch: int
     order: NDArray[np.int64]  # of the samples
@@ -177,6 +210,10 @@ class BatchLoader:
         collate: from a list of samples to the model's arguments; None for data sets that make
             them by themselves, by `dataset.batch(indices, epoch)`.
         plan: what goes together.
+        prepare: what is done to each sample before it is collated.
+        seed: of collators that draw: one with a method `for_batch(seed, epoch, step,
+            first_sample)` is asked by it for the collator of a micro-batch, so that what it draws
+            depends on nothing else.
         rank, ranks: whose micro-batches are made.
         prefetch: steps made ahead; 0 makes them when they are asked for, in the caller's thread.
             One thread makes them, in order.
@@ -186,8 +223,10 @@ class BatchLoader:
         self,
         dataset: Any,
         collate: Callable[[list[Any]], Mapping[str, Any]] | None,
-        plan: BatchPlan,
+        plan: BatchPlan | EpochPlans,
         *,
+        prepare: Callable[[Any], Any] | None = None,
+        seed: int = 0,
         rank: int = 0,
         ranks: int = 1,
         prefetch: int = 1,
@@ -202,6 +241,7 @@ class BatchLoader:
         if prefetch < 0:
             raise ValueError(f"prefetch is {prefetch}; it must be at least 0")
         self.dataset, self.collate, self.plan = dataset, collate, plan
+        self.prepare, self.seed = prepare, seed
         self.rank, self.ranks, self.prefetch = rank, ranks, prefetch
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[list[Batch]]:
@@ -231,14 +271,20 @@ class BatchLoader:
 
     def _make(self, epoch: int, step: int) -> list[Batch]:
         return [
-            Batch(self._inputs(micro.indices, epoch), *micro)
+            Batch(self._inputs(micro, epoch, step), *micro)
             for micro in self.plan.step(epoch, step, self.rank, self.ranks)
         ]
 
-    def _inputs(self, indices: NDArray[np.int64], epoch: int) -> Mapping[str, Any]:
+    def _inputs(self, micro: MicroBatch, epoch: int, step: int) -> Mapping[str, Any]:
         if self.collate is None:
-            return self.dataset.batch(indices, epoch)
-        return self.collate([self.dataset[i] for i in indices.tolist()])
+            return self.dataset.batch(micro.indices, epoch)
+        samples = [self.dataset[i] for i in micro.indices.tolist()]
+        if self.prepare is not None:
+            samples = [self.prepare(sample) for sample in samples]
+        collate = self.collate
+        if hasattr(collate, "for_batch"):
+            collate = collate.for_batch(self.seed, epoch, step, micro.first_sample)
+        return collate(samples)
 
 
 def sample_lengths(dataset: Any, column: str = "length") -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from ..modeling import PreTrainedModel
 from ..safetensors_file import write_text
 from ..seed import set_seed
 from .arguments import TrainingArguments
-from .batches import BatchLoader, BatchPlan, sample_lengths
+from .batches import BatchLoader, BatchPlan, EpochPlans, sample_lengths
 from .callbacks import CallbackHandler, DefaultFlowCallback, PrinterCallback, TrainerCallback
 from .distributed import communicator
 from .evaluation import evaluation_loop, speed_metrics
@@ -120,6 +120,7 @@ class Trainer(Resumption):
             )
         self.processing_class = tokenizer if processing_class is None else processing_class
         self.train_dataset, self.eval_dataset = train_dataset, eval_dataset
+        self._default_collation = data_collator is None
         self.data_collator = data_collator or self._default_collator()
         self.preprocess_logits_for_metrics = preprocess_logits_for_metrics
         self.label_names = self.args.label_names or _label_names(self.model)
@@ -218,10 +219,34 @@ class Trainer(Resumption):
 
     def _collate(self) -> Callable[[list[Any]], Mapping[str, Any]]:
         """The collator, after what the model has no use for has been left out."""
-        if not self.args.remove_unused_columns:
+        keep = self._keep()
+        if keep is None:
             return self.data_collator
-        keep = ColumnFilter(self.model.forward, self.label_names)
         return lambda samples: self.data_collator([keep(sample) for sample in samples])
+
+    def _keep(self) -> ColumnFilter | None:
+        if not self.args.remove_unused_columns:
+            return None
+        return ColumnFilter(self.model.forward, self.label_names)
+
+    def _loader(
+        self, data: Any, plan: Callable[[Any], BatchPlan], rank: int = 0, ranks: int = 1
+    ) -> Loader:
+        """Batches of a data set as a plan made for it cuts them.
+
+        Data sets of pretraining make them by themselves, unless a collator was given.
+        """
+        from ..data import PretrainingDataset
+
+        plans = EpochPlans(data, plan) if hasattr(data, "set_epoch") else plan(data)
+        whole = self._default_collation and isinstance(data, PretrainingDataset)
+        collate = None if whole else self.data_collator
+        return Loader(
+            BatchLoader(
+                data, collate, plans, prepare=self._keep(), seed=self.args.seed, rank=rank,
+                ranks=ranks,
+            )
+        )  # fmt: skip
 
     def get_train_dataloader(self) -> Any:
         """The batches of training: an iterable, which may be overridden by any other."""
@@ -237,6 +262,10 @@ class Trainer(Resumption):
                 self.world.rank,
                 self.world.size,
             )
+        return self._loader(data, self._training_plan, self.world.rank, self.world.size)
+
+    def _training_plan(self, data: Any) -> BatchPlan:
+        args, ranks = self.args, self.world.size
         seed = args.seed if args.data_seed is None else args.data_seed
         grouped = args.train_sampling_strategy == "group_by_length"
         by_tokens = args.max_tokens_per_batch is not None
@@ -247,17 +276,14 @@ class Trainer(Resumption):
         elif grouped:
             assert lengths is not None
             per_step = args.gradient_accumulation_steps * args.per_device_train_batch_size
-            sampler = LengthGroupedSampler(lengths, 50 * per_step * self.world.size, seed)
-        plan = BatchPlan(
+            sampler = LengthGroupedSampler(lengths, 50 * per_step * ranks, seed)
+        return BatchPlan(
             sampler,
             batch_size=None if by_tokens else args.per_device_train_batch_size,
             max_tokens=args.max_tokens_per_batch,
             lengths=lengths,
-            per_step=args.gradient_accumulation_steps * self.world.size,
+            per_step=args.gradient_accumulation_steps * ranks,
             drop_last=args.dataloader_drop_last,
-        )
-        return Loader(
-            BatchLoader(data, self._collate(), plan, rank=self.world.rank, ranks=self.world.size)
         )
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
@@ -270,8 +296,9 @@ class Trainer(Resumption):
         size = self.args.per_device_eval_batch_size
         if not _is_sequence(data):
             return StreamLoader(_iterable("eval_dataset", data), self._collate(), size)
-        plan = BatchPlan(SequentialSampler(len(data)), batch_size=size)
-        return Loader(BatchLoader(data, self._collate(), plan))
+        return self._loader(
+            data, lambda data: BatchPlan(SequentialSampler(len(data)), batch_size=size)
+        )
 
     get_test_dataloader = get_eval_dataloader
 

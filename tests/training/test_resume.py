@@ -20,6 +20,8 @@ KINDS = {
     "albert": {"model": "AlbertForMaskedLM"},
     "roberta bf16": {"model": "RobertaForMaskedLM", "bf16": True, "accumulation": 1, "batch": 4},
     "grouped": {"train_sampling_strategy": "group_by_length"},
+    "masks that are drawn": {"data": "masking"},
+    "pretraining": {"data": "pretraining"},
     "tokens": {"max_tokens_per_batch": 40, "accumulation": 1},
 }
 

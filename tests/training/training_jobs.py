@@ -8,11 +8,13 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
 import pytxenc
+from pytxenc.data import DataCollatorForLanguageModeling, PretrainingDataset
 from pytxenc.training.distributed import communicator
 
 SIZES = dict(
@@ -25,13 +27,16 @@ SAMPLES, STEPS_PER_EPOCH, STEPS = 22, 6, 14  # the last step of an epoch has two
 class Samples:
     """Sequences of 3 to 16 tokens with one to half of them to be predicted."""
 
-    def __init__(self, count=SAMPLES):
+    def __init__(self, labelled):
         rng = np.random.default_rng(11)
         self.samples = []
-        for _ in range(count):
+        for _ in range(SAMPLES):
             length = int(rng.integers(3, 17))
             ids = rng.integers(5, 50, length)
             chosen = rng.permutation(length)[: rng.integers(1, length // 2 + 1)]
+            if not labelled:
+                self.samples.append({"input_ids": ids})
+                continue
             labels = np.full(length, -100)
             labels[chosen] = ids[chosen]
             ids[chosen] = 4
@@ -57,6 +62,29 @@ def pad(samples):
         batch["attention_mask"][row, :length] = 1
         batch["labels"][row, :length] = sample["labels"]
     return batch
+
+
+def masking():
+    """A collator that draws what is masked, for vocabularies of 50."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = Path(folder, "vocab.txt")
+        special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        words.write_text("\n".join([*special, *(f"w{i}" for i in range(45))]))
+        tokenizer = pytxenc.BertTokenizer(str(words))
+    return DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.4)
+
+
+def pretraining(folder):
+    """Blocks of a small corpus, packed anew in every epoch; made and masked in C."""
+    tokenizer = masking().tokenizer
+    rng = np.random.default_rng(6)
+    text = Path(folder, "text.txt")
+    lines = [" ".join(f"w{i}" for i in rng.integers(0, 45, rng.integers(2, 9))) for _ in range(60)]
+    text.write_text("\n".join("" if n % 7 == 6 else line for n, line in enumerate(lines)))
+    corpus = Path(folder, "corpus")
+    options = dict(keep_lines=True, add_special_tokens=False, force=True, progress=False)
+    pytxenc.encode_corpus(tokenizer, text, corpus, **options)
+    return PretrainingDataset(corpus, tokenizer, block_size=16, repack=True)
 
 
 class Stop(pytxenc.TrainerCallback):
@@ -88,7 +116,7 @@ class Stop(pytxenc.TrainerCallback):
 
 def train(
     output, *, model="BertForMaskedLM", seed=1, stop=None, by="callback", resume=None,
-    batch=2, accumulation=2, own_seeds=False, **options,
+    batch=2, accumulation=2, own_seeds=False, data=None, **options,
 ):  # fmt: skip
     """A Trainer after its run; with own_seeds each rank's model has its own initial values."""
     pytxenc.set_seed(seed + own_seeds * communicator().rank)
@@ -98,11 +126,13 @@ def train(
         per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation,
         save_strategy="no", logging_steps=3, disable_tqdm=True, seed=5,
     )  # fmt: skip
+    output.mkdir(exist_ok=True)
+    collators = {None: pad, "masking": masking()}
     trainer = pytxenc.Trainer(
         cls(cls.config_class(**SIZES)),
         pytxenc.TrainingArguments(output_dir=str(output), **{**arguments, **options}),
-        data_collator=pad,
-        train_dataset=Samples(),
+        data_collator=collators.get(data),
+        train_dataset=pretraining(output) if data == "pretraining" else Samples(data is None),
         callbacks=[] if stop is None else [Stop(stop, by)],
     )
     trainer.train(resume_from_checkpoint=resume)
