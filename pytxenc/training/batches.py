@@ -7,8 +7,6 @@ on R while micro-batch size x accumulation x ranks stays the same.
 
 from __future__ import annotations
 
-import copy
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .samplers import Sampler
 
-__all__ = ["Batch", "BatchLoader", "BatchPlan", "EpochPlans", "MicroBatch", "sample_lengths"]
+__all__ = ["Batch", "BatchLoader", "BatchPlan", "MicroBatch", "sample_lengths"]
 
 _WINDOW = 1024  # samples looked at together where a batch is filled up to a budget
 
@@ -163,37 +161,6 @@ class BatchPlan:
         return max(count, 1)
 
 
-class EpochPlans:
-    """Plans of a data set that may have other samples in every epoch, with `set_epoch`.
-
-    Args:
-        dataset: a shallow copy of it is asked, so that its own epoch stays.
-        plan: from the data set, set to an epoch, to the plan of that epoch.
-    """
-
-    def __init__(self, dataset: Any, plan: Callable[[Any], BatchPlan]) -> None:
-        self._dataset, self._make = copy.copy(dataset), plan
-        self._epoch = 0
-        self._plan: BatchPlan | None = None
-        self._lock = threading.Lock()
-        self.per_step = self._of(0).per_step
-
-    def steps(self, epoch: int) -> int:
-        """As of `BatchPlan`."""
-        return self._of(epoch).steps(epoch)
-
-    def step(self, epoch: int, step: int, rank: int = 0, ranks: int = 1) -> list[MicroBatch]:
-        """As of `BatchPlan`."""
-        return self._of(epoch).step(epoch, step, rank, ranks)
-
-    def _of(self, epoch: int) -> BatchPlan:
-        with self._lock:  # the next epoch may be asked for while batches of this one are made
-            if self._plan is None or self._epoch != epoch:
-                self._dataset.set_epoch(epoch)
-                self._plan, self._epoch = self._make(self._dataset), epoch
-            return self._plan
-
-
 class _Epoch(NamedTuple):
     epoch: int
     order: NDArray[np.int64]  # of the samples
@@ -223,7 +190,7 @@ class BatchLoader:
         self,
         dataset: Any,
         collate: Callable[[list[Any]], Mapping[str, Any]] | None,
-        plan: BatchPlan | EpochPlans,
+        plan: BatchPlan,
         *,
         prepare: Callable[[Any], Any] | None = None,
         seed: int = 0,

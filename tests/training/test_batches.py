@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from pytxenc.training.batches import BatchLoader, BatchPlan, EpochPlans, sample_lengths
+from pytxenc.training.batches import BatchLoader, BatchPlan, sample_lengths
 from pytxenc.training.samplers import (
     LengthGroupedSampler,
     RandomSampler,
@@ -282,35 +282,6 @@ def test_batches_of_the_data_set():
     assert batch.inputs["input_ids"].tolist() == [10 * i + 4 for i in range(20)]
     with pytest.raises(TypeError, match="Dataset makes no batches"):
         BatchLoader(Dataset(), None, plan)
-
-
-class Repacked(Dataset):
-    """20 samples, then 21, 22, ...: each tells its epoch."""
-
-    epoch = 0
-
-    def set_epoch(self, epoch):
-        self.epoch = epoch
-
-    def __len__(self):
-        return 20 + self.epoch
-
-    def __getitem__(self, i):
-        assert i < len(self)
-        return {"input_ids": [100 * self.epoch + i]}
-
-
-def test_other_samples_in_every_epoch():
-    """While batches of one epoch are made, the sizes of others can be asked for."""
-    dataset = Repacked()
-    plans = EpochPlans(dataset, lambda data: BatchPlan(SequentialSampler(len(data)), batch_size=1))
-    batches = BatchLoader(dataset, first_ids, plans)
-    for epoch in (0, 3, 1):
-        steps = batches.epoch(epoch)
-        ids = [next(steps)[0].inputs["input_ids"][0]]
-        assert [plans.steps(e) for e in range(5)] == list(range(20, 25))
-        ids += [step[0].inputs["input_ids"][0] for step in steps]
-        assert ids == [100 * epoch + i for i in range(20 + epoch)]
 
 
 def test_collators_that_draw():
