@@ -193,26 +193,26 @@ if TYPE_CHECKING:
     from .tokenization import TruncationStrategy as TruncationStrategy
     from .tokenization import XLMRobertaTokenizer as XLMRobertaTokenizer
     from .tokenization import XLMRobertaTokenizerFast as XLMRobertaTokenizerFast
-    from .training.arguments import IntervalStrategy as IntervalStrategy
-    from .training.arguments import SaveStrategy as SaveStrategy
-    from .training.arguments import TrainingArguments as TrainingArguments
-    from .training.callbacks import DefaultFlowCallback as DefaultFlowCallback
-    from .training.callbacks import EarlyStoppingCallback as EarlyStoppingCallback
-    from .training.callbacks import PrinterCallback as PrinterCallback
-    from .training.callbacks import TrainerCallback as TrainerCallback
-    from .training.checkpoint import get_last_checkpoint as get_last_checkpoint
-    from .training.logging import read_log as read_log
-    from .training.plot import PlotCallback as PlotCallback
-    from .training.plot import plot_curves as plot_curves
-    from .training.progress import ProgressCallback as ProgressCallback
-    from .training.session import Session as Session
-    from .training.state import EvalPrediction as EvalPrediction
-    from .training.state import PredictionOutput as PredictionOutput
-    from .training.state import TrainerControl as TrainerControl
-    from .training.state import TrainerState as TrainerState
-    from .training.state import TrainOutput as TrainOutput
-    from .training.trainer import Trainer as Trainer
-    from .training.trainer import enable_full_determinism as enable_full_determinism
+    from .training import DefaultFlowCallback as DefaultFlowCallback
+    from .training import EarlyStoppingCallback as EarlyStoppingCallback
+    from .training import EvalPrediction as EvalPrediction
+    from .training import IntervalStrategy as IntervalStrategy
+    from .training import PlotCallback as PlotCallback
+    from .training import PredictionOutput as PredictionOutput
+    from .training import PrinterCallback as PrinterCallback
+    from .training import ProgressCallback as ProgressCallback
+    from .training import SaveStrategy as SaveStrategy
+    from .training import Session as Session
+    from .training import Trainer as Trainer
+    from .training import TrainerCallback as TrainerCallback
+    from .training import TrainerControl as TrainerControl
+    from .training import TrainerState as TrainerState
+    from .training import TrainingArguments as TrainingArguments
+    from .training import TrainOutput as TrainOutput
+    from .training import enable_full_determinism as enable_full_determinism
+    from .training import get_last_checkpoint as get_last_checkpoint
+    from .training import plot_curves as plot_curves
+    from .training import read_log as read_log
 
 _EXPORTS = {
     "compat": ("install_as_transformers", "uninstall_as_transformers"),
@@ -396,30 +396,28 @@ _EXPORTS = {
         "XLMRobertaTokenizer",
         "XLMRobertaTokenizerFast",
     ),
-    "training.arguments": (
-        "IntervalStrategy",
-        "SaveStrategy",
-        "TrainingArguments",
-    ),
-    "training.callbacks": (
+    "training": (
         "DefaultFlowCallback",
         "EarlyStoppingCallback",
-        "PrinterCallback",
-        "TrainerCallback",
-    ),
-    "training.checkpoint": ("get_last_checkpoint",),
-    "training.logging": ("read_log",),
-    "training.plot": ("PlotCallback", "plot_curves"),
-    "training.progress": ("ProgressCallback",),
-    "training.session": ("Session",),
-    "training.state": (
         "EvalPrediction",
+        "IntervalStrategy",
+        "PlotCallback",
         "PredictionOutput",
+        "PrinterCallback",
+        "ProgressCallback",
+        "SaveStrategy",
+        "Session",
         "TrainOutput",
+        "Trainer",
+        "TrainerCallback",
         "TrainerControl",
         "TrainerState",
+        "TrainingArguments",
+        "enable_full_determinism",
+        "get_last_checkpoint",
+        "plot_curves",
+        "read_log",
     ),
-    "training.trainer": ("Trainer", "enable_full_determinism"),
     "_core": ("get_num_threads", "set_num_threads"),
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}

@@ -7,9 +7,10 @@ uses torch, else "np".
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ __all__ = [
     "default_data_collator",
 ]
 
+T = TypeVar("T", bound="DataCollatorForLanguageModeling")
 IGNORED = -100  # the label of what has none
 
 
@@ -364,6 +366,16 @@ class DataCollatorForLanguageModeling:
             ids = batch["input_ids"]
             batch["labels"] = np.where(ids == self.tokenizer.pad_token_id, IGNORED, ids)
         return BatchEncoding(_finish(batch, kind))
+
+    def for_batch(self: T, *position: int) -> T:
+        """A copy whose draws are a function of (seed, position) alone, whatever came before.
+
+        The Trainer uses it, so that a batch has the same masks in a run that was resumed.
+        """
+        other = copy.copy(self)
+        seed = () if self.seed is None else (self.seed,)
+        other.generator = np.random.default_rng([*seed, *position])
+        return other
 
     def _padded(self, examples: list[Any]) -> dict[str, Any]:
         rows = not isinstance(examples[0], Mapping)

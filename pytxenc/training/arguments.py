@@ -17,8 +17,8 @@ from ..optim import OPTIMIZER_NAMES, SchedulerType
 
 __all__ = [
     "IntervalStrategy",
-    "SaveStrategy",
     "ParallelMode",
+    "SaveStrategy",
     "TrainingArguments",
 ]
 

@@ -177,6 +177,10 @@ class BatchLoader:
         collate: from a list of samples to the model's arguments; None for data sets that make
             them by themselves, by `dataset.batch(indices, epoch)`.
         plan: what goes together.
+        prepare: what is done to each sample before it is collated.
+        seed: of collators that draw: one with a method `for_batch(seed, epoch, step,
+            first_sample)` is asked by it for the collator of a micro-batch, so that what it draws
+            depends on nothing else.
         rank, ranks: whose micro-batches are made.
         prefetch: steps made ahead; 0 makes them when they are asked for, in the caller's thread.
             One thread makes them, in order.
@@ -188,6 +192,8 @@ class BatchLoader:
         collate: Callable[[list[Any]], Mapping[str, Any]] | None,
         plan: BatchPlan,
         *,
+        prepare: Callable[[Any], Any] | None = None,
+        seed: int = 0,
         rank: int = 0,
         ranks: int = 1,
         prefetch: int = 1,
@@ -202,6 +208,7 @@ class BatchLoader:
         if prefetch < 0:
             raise ValueError(f"prefetch is {prefetch}; it must be at least 0")
         self.dataset, self.collate, self.plan = dataset, collate, plan
+        self.prepare, self.seed = prepare, seed
         self.rank, self.ranks, self.prefetch = rank, ranks, prefetch
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[list[Batch]]:
@@ -231,14 +238,20 @@ class BatchLoader:
 
     def _make(self, epoch: int, step: int) -> list[Batch]:
         return [
-            Batch(self._inputs(micro.indices, epoch), *micro)
+            Batch(self._inputs(micro, epoch, step), *micro)
             for micro in self.plan.step(epoch, step, self.rank, self.ranks)
         ]
 
-    def _inputs(self, indices: NDArray[np.int64], epoch: int) -> Mapping[str, Any]:
+    def _inputs(self, micro: MicroBatch, epoch: int, step: int) -> Mapping[str, Any]:
         if self.collate is None:
-            return self.dataset.batch(indices, epoch)
-        return self.collate([self.dataset[i] for i in indices.tolist()])
+            return self.dataset.batch(micro.indices, epoch)
+        samples = [self.dataset[i] for i in micro.indices.tolist()]
+        if self.prepare is not None:
+            samples = [self.prepare(sample) for sample in samples]
+        collate = self.collate
+        if hasattr(collate, "for_batch"):
+            collate = collate.for_batch(self.seed, epoch, step, micro.first_sample)
+        return collate(samples)
 
 
 def sample_lengths(dataset: Any, column: str = "length") -> NDArray[np.int64]:

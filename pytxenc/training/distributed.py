@@ -331,11 +331,13 @@ class GradientReducer:
         self._communicator, self._flat = communicator, flat.gradients
         self._layers = _layer_starts(flat)
         self._lines = -(-len(self._flat) // _LINE)
+        self._told = np.zeros(self._lines, np.bool_)
         self._bucket = bucket_bytes // (4 * _LINE)  # lines
         self._started: list[Any] = []
         self._reset()
 
     def _reset(self) -> None:
+        self._told.fill(False)
         full, rest = divmod(self._lines, self._bucket)
         self._missing = [self._bucket] * full + [rest] * (rest > 0)  # lines, by bucket
         self._next = len(self._missing) - 1  # the bucket to be sent
@@ -362,12 +364,13 @@ class GradientReducer:
                 f"parameters, which begin at multiples of {_LINE}"
             )
         line, end = first // _LINE, -(-last // _LINE)
+        if self._told[line:end].any():
+            raise ValueError(f"gradients {first} to {last} were told to be ready before")
+        self._told[line:end] = True
         while line < end:
             bucket = line // self._bucket
             stop = min(end, (bucket + 1) * self._bucket)
             self._missing[bucket] -= stop - line
-            if self._missing[bucket] < 0:
-                raise ValueError(f"gradients {first} to {last} were told to be ready before")
             line = stop
         while self._next >= 0 and self._missing[self._next] == 0:
             self._send()

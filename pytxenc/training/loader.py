@@ -19,6 +19,7 @@ __all__ = [
     "StreamLoader",
     "as_arrays",
     "batch_size",
+    "makes_batches",
     "shortened",
     "steps",
 ]
@@ -51,12 +52,25 @@ class ColumnFilter:
 
 
 class Loader:
-    """Batches of a data set with a length: an iterable over those of one epoch."""
+    """Batches of a data set with a length: an iterable over those of one epoch.
 
-    def __init__(self, batches: BatchLoader) -> None:
-        self._batches = batches
-        self.dataset = batches.dataset
+    Args:
+        dataset: where it has a set_epoch, other epochs may have other samples.
+        make: makes what cuts the data set, as it is now, into batches.
+    """
+
+    def __init__(self, dataset: Any, make: Callable[[], BatchLoader]) -> None:
+        self.dataset, self._make = dataset, make
         self.epoch = 0
+        self.changes = hasattr(dataset, "set_epoch")  # from epoch to epoch
+        self._made: tuple[int, BatchLoader] | None = None
+
+    def _of(self, epoch: int) -> BatchLoader:
+        if self._made is None or (self.changes and self._made[0] != epoch):
+            if self.changes:
+                self.dataset.set_epoch(epoch)
+            self._made = (epoch, self._make())
+        return self._made[1]
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that iterating gives."""
@@ -64,20 +78,20 @@ class Loader:
 
     def __len__(self) -> int:
         """Batches of the epoch, over all processes."""
-        plan = self._batches.plan
+        plan = self._of(self.epoch).plan
         return sum(len(plan.step(self.epoch, step)) for step in range(plan.steps(self.epoch)))
 
     def __iter__(self) -> Iterator[Arrays]:
-        for step in self._batches.epoch(self.epoch):
+        for step in self._of(self.epoch).epoch(self.epoch):
             yield from (as_arrays(batch.inputs) for batch in step)
 
     def num_steps(self, epoch: int) -> int:
         """Optimiser steps in an epoch."""
-        return self._batches.plan.steps(epoch)
+        return self._of(epoch).plan.steps(epoch)
 
     def steps(self, epoch: int, start: int) -> Iterator[list[Batch]]:
         """This process's batches of every step of an epoch, from step `start` on."""
-        return self._batches.epoch(epoch, start)
+        return self._of(epoch).epoch(epoch, start)
 
 
 class StreamLoader:
@@ -111,6 +125,12 @@ class StreamLoader:
             if not batches[-1] or (len(batches[-1]) < self._batch_size and self._drop_last):
                 return
             yield as_arrays(self._collate(batches[self._rank]))
+
+
+def makes_batches(dataset: Any) -> bool:
+    """Whether a data set has `batch(indices, epoch)`, as those of pytxenc.data have."""
+    method = getattr(dataset, "batch", None)
+    return method is not None and "epoch" in inspect.signature(method).parameters
 
 
 def steps(

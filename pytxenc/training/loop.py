@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,7 +77,10 @@ class TrainingPlan:
                     "num_train_epochs says nothing of when to end"
                 )
             self.num_epochs = math.ceil(args.num_train_epochs)
-            sizes = [self.steps_in(epoch) or 0 for epoch in range(self.num_epochs)]
+            epochs: Sequence[int] = range(self.num_epochs)
+            if getattr(batches, "changes", False):  # to know the others would be to make them
+                epochs = [0] * self.num_epochs
+            sizes = [self.steps_in(epoch) or 0 for epoch in epochs]
             rest = args.num_train_epochs - (self.num_epochs - 1)
             self.max_steps = sum(sizes[:-1]) + math.ceil(rest * sizes[-1] - 1e-9)
             return

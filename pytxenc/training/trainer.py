@@ -23,7 +23,7 @@ from .batches import BatchLoader, BatchPlan, sample_lengths
 from .callbacks import CallbackHandler, DefaultFlowCallback, PrinterCallback, TrainerCallback
 from .distributed import communicator
 from .evaluation import evaluation_loop, speed_metrics
-from .loader import ColumnFilter, Loader, StreamLoader
+from .loader import ColumnFilter, Loader, StreamLoader, makes_batches
 from .logging import JsonLinesCallback
 from .loop import TrainingLoop
 from .progress import ProgressCallback
@@ -120,6 +120,7 @@ class Trainer(Resumption):
             )
         self.processing_class = tokenizer if processing_class is None else processing_class
         self.train_dataset, self.eval_dataset = train_dataset, eval_dataset
+        self._makes_own = data_collator is None
         self.data_collator = data_collator or self._default_collator()
         self.preprocess_logits_for_metrics = preprocess_logits_for_metrics
         self.label_names = self.args.label_names or _label_names(self.model)
@@ -216,12 +217,23 @@ class Trainer(Resumption):
             return DataCollatorWithPadding(self.processing_class, return_tensors="np")
         return lambda samples: default_data_collator(samples, return_tensors="np")
 
-    def _collate(self) -> Callable[[list[Any]], Mapping[str, Any]]:
-        """The collator, after what the model has no use for has been left out."""
+    def _batches(self, data: Any, plan: BatchPlan, rank: int = 0, ranks: int = 1) -> BatchLoader:
+        """What makes the batches of a plan, unless the data set does."""
+        collate = None if self._makes_own and makes_batches(data) else self.data_collator
+        return BatchLoader(
+            data, collate, plan, prepare=self._filter(), seed=self.args.seed, rank=rank, ranks=ranks
+        )
+
+    def _filter(self) -> ColumnFilter | None:
+        """Leaves out of samples what the model has no use for."""
         if not self.args.remove_unused_columns:
-            return self.data_collator
-        keep = ColumnFilter(self.model.forward, self.label_names)
-        return lambda samples: self.data_collator([keep(sample) for sample in samples])
+            return None
+        return ColumnFilter(self.model.forward, self.label_names)
+
+    def _collated(self, samples: list[Any]) -> Mapping[str, Any]:
+        """A batch of samples of a stream."""
+        keep = self._filter()
+        return self.data_collator(samples if keep is None else list(map(keep, samples)))
 
     def get_train_dataloader(self) -> Any:
         """The batches of training: an iterable, which may be overridden by any other."""
@@ -231,34 +243,38 @@ class Trainer(Resumption):
         if not _is_sequence(data):
             return StreamLoader(
                 _iterable("train_dataset", data),
-                self._collate(),
+                self._collated,
                 args.per_device_train_batch_size,
                 args.dataloader_drop_last,
                 self.world.rank,
                 self.world.size,
             )
+        return Loader(data, lambda: self._train_batches(data))
+
+    def _train_batches(self, data: Any) -> BatchLoader:
+        args, world = self.args, self.world
         seed = args.seed if args.data_seed is None else args.data_seed
         grouped = args.train_sampling_strategy == "group_by_length"
         by_tokens = args.max_tokens_per_batch is not None
         lengths = sample_lengths(data, args.length_column_name) if grouped or by_tokens else None
-        sampler: SequentialSampler = RandomSampler(len(data), seed)
+        per_step = args.gradient_accumulation_steps * world.size
+        sampler: SequentialSampler
         if args.train_sampling_strategy == "sequential":
             sampler = SequentialSampler(len(data))
-        elif grouped:
-            assert lengths is not None
-            per_step = args.gradient_accumulation_steps * args.per_device_train_batch_size
-            sampler = LengthGroupedSampler(lengths, 50 * per_step * self.world.size, seed)
+        elif lengths is not None and grouped:
+            group = 50 * per_step * args.per_device_train_batch_size
+            sampler = LengthGroupedSampler(lengths, group, seed)
+        else:
+            sampler = RandomSampler(len(data), seed)
         plan = BatchPlan(
             sampler,
             batch_size=None if by_tokens else args.per_device_train_batch_size,
             max_tokens=args.max_tokens_per_batch,
             lengths=lengths,
-            per_step=args.gradient_accumulation_steps * self.world.size,
+            per_step=per_step,
             drop_last=args.dataloader_drop_last,
         )
-        return Loader(
-            BatchLoader(data, self._collate(), plan, rank=self.world.rank, ranks=self.world.size)
-        )
+        return self._batches(data, plan, world.rank, world.size)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         """The batches of a data set for evaluation, or of one of `eval_dataset` by its name."""
@@ -269,9 +285,13 @@ class Trainer(Resumption):
             raise ValueError("Trainer needs an eval_dataset to evaluate")
         size = self.args.per_device_eval_batch_size
         if not _is_sequence(data):
-            return StreamLoader(_iterable("eval_dataset", data), self._collate(), size)
-        plan = BatchPlan(SequentialSampler(len(data)), batch_size=size)
-        return Loader(BatchLoader(data, self._collate(), plan))
+            return StreamLoader(_iterable("eval_dataset", data), self._collated, size)
+
+        def make() -> BatchLoader:
+            plan = BatchPlan(SequentialSampler(len(data)), batch_size=size)
+            return self._batches(data, plan)
+
+        return Loader(data, make)
 
     get_test_dataloader = get_eval_dataloader
 

@@ -284,6 +284,39 @@ def test_batches_of_the_data_set():
         BatchLoader(Dataset(), None, plan)
 
 
+def test_collators_that_draw():
+    """What is drawn depends on the seed and the place of a micro-batch, on nothing before."""
+
+    class Noise:
+        generator = None
+
+        def for_batch(self, *position):
+            assert self.generator is None
+            other = Noise()
+            other.generator = np.random.default_rng(position)
+            return other
+
+        def __call__(self, samples):
+            return {"noise": self.generator.random(len(samples)).tolist()}
+
+    def drawn(epoch, start=0, **options):
+        plan = BatchPlan(SequentialSampler(20), batch_size=3, per_step=2)
+        steps = BatchLoader(Dataset(), Noise(), plan, **options).epoch(epoch, start)
+        return [batch.inputs["noise"] for step in steps for batch in step]
+
+    whole = drawn(1)
+    assert len({str(noise) for noise in [*whole, *drawn(0), *drawn(1, seed=9)]}) == 21
+    assert drawn(1, start=2, prefetch=0) == whole[4:]
+    assert drawn(1, rank=1, ranks=2) == whole[1::2]
+
+
+def test_samples_are_prepared():
+    plan = BatchPlan(SequentialSampler(20), batch_size=20)
+    prepare = lambda sample: {"input_ids": [-sample["input_ids"][0]]}  # noqa: E731
+    ((batch,),) = BatchLoader(Dataset(), first_ids, plan, prepare=prepare).epoch(0)
+    assert batch.inputs["input_ids"].tolist() == [-i for i in range(20)]
+
+
 def test_lengths():
     expected = [i % 5 + 1 for i in range(20)]
     assert sample_lengths(Dataset()).tolist() == expected

@@ -249,7 +249,7 @@ def test_curves(tmp_path):
     figure = pytxenc.plot_curves(tmp_path / "log.jsonl", tmp_path / "other.png")
     drawn = {axes.get_title(): axes.get_lines() for axes in figure.axes}
     assert set(drawn) == {
-        "loss in nats a label", "grad norm", "learning rate", "tokens per second", "eval accuracy",
+        "loss in nats a label", "grad norm", "learning rate", "eval accuracy",
     }  # fmt: skip
     lines = {line.get_label(): line for line in drawn["loss in nats a label"]}
     assert set(lines) == {"loss", "eval_loss"}

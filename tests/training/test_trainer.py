@@ -429,7 +429,10 @@ def test_the_best_model_is_loaded(tmp_path):
     same(parameters(run.model), parameters(saved))
     batch = padded(samples)
     assert np.array_equal(np.asarray(run.model(**batch).logits), np.asarray(saved(**batch).logits))
-    assert sorted(p.name for p in tmp_path.glob("checkpoint-*")) == ["checkpoint-12", "checkpoint-6"]
+    assert sorted(p.name for p in tmp_path.glob("checkpoint-*")) == [
+        "checkpoint-12",
+        "checkpoint-6",
+    ]
 
 
 def test_only_the_best_are_saved(tmp_path):
@@ -453,7 +456,7 @@ def test_a_metric_that_is_not_there(tmp_path):
         tmp_path, max_steps=1, eval_strategy="steps", metric_for_best_model="f1",
     )  # fmt: skip
     run = trainer(tiny(), args, sentences(4), eval_dataset=sentences(4), compute_metrics=accuracy)
-    with pytest.raises(KeyError, match="'f1', but the evaluation gave .*eval_accuracy"):
+    with pytest.raises(KeyError, match=r"'f1', but the evaluation gave .*eval_accuracy"):
         run.train()
 
 
