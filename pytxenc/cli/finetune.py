@@ -145,8 +145,6 @@ def _run_seed(
     seed: int,
 ) -> dict[str, Any]:
     """Train with one seed, save the model, and return the scores."""
-    from pytxenc.training import EarlyStoppingCallback, Trainer, get_last_checkpoint
-
     dev = sets.get("dev")
     chosen: dict[str, Any] = {"save_strategy": "epoch"}
     callbacks = []
@@ -158,7 +156,7 @@ def _run_seed(
             "greater_is_better": files.best_metric != "mse",
         }
         if arguments.patience is not None:
-            callbacks.append(EarlyStoppingCallback(arguments.patience))
+            callbacks.append(pytxenc.EarlyStoppingCallback(arguments.patience))
     settings = training_arguments(
         arguments, folder, seed, layer_decay=arguments.layer_decay,
         label_smoothing_factor=arguments.label_smoothing, **chosen,
@@ -166,7 +164,7 @@ def _run_seed(
     pytxenc.set_seed(seed)
     model = files.model_class().from_pretrained(arguments.model, config=config)
     tokenizer = sets["train"].tokenizer
-    trainer = Trainer(
+    trainer = pytxenc.Trainer(
         model,
         settings,
         data_collator=partial(tasks.pad_rows, pad_id=tokenizer.pad_token_id),
@@ -176,7 +174,7 @@ def _run_seed(
         compute_metrics=None if dev is None else _scorer(dev),
         callbacks=callbacks,
     )
-    resumed = arguments.resume and get_last_checkpoint(folder) is not None
+    resumed = arguments.resume and pytxenc.get_last_checkpoint(folder) is not None
     output = trainer.train(resume_from_checkpoint=True if resumed else None)
     if trainer.interrupted:
         raise KeyboardInterrupt
