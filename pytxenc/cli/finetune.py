@@ -108,6 +108,7 @@ def run(arguments: argparse.Namespace) -> None:
     tokenizer = pytxenc.AutoTokenizer.from_pretrained(arguments.model)
     config = pytxenc.AutoConfig.from_pretrained(arguments.model, **files.config_fields(labels))
     sets = {name: files.dataset(tokenizer, of, config) for name, of in examples.items()}
+    _settings(arguments, files, arguments.output, arguments.seed)  # wrong ones leave no folder
     record_run("finetune", arguments)
     runs = []
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
@@ -117,10 +118,10 @@ def run(arguments: argparse.Namespace) -> None:
         runs.append(
             _finished(folder, arguments) or _run_seed(arguments, files, sets, config, folder, seed)
         )
-    results = {"runs": runs, "summary": _summary(runs)}
-    write_json(os.path.join(arguments.output, _RESULTS), results)
+    summary = _summary(runs)
+    write_json(os.path.join(arguments.output, _RESULTS), {"runs": runs, "summary": summary})
     if not arguments.quiet:
-        for name, of in results["summary"].items():
+        for name, of in summary.items():
             spread = f"  SD {of['sd']:.4f}" if arguments.seeds > 1 else ""
             print(f"{name}: {of['mean']:.4f}{spread}")
         print(f"written to {os.path.join(arguments.output, '')}")
@@ -146,21 +147,10 @@ def _run_seed(
 ) -> dict[str, Any]:
     """Train with one seed, save the model, and return the scores."""
     dev = sets.get("dev")
-    chosen: dict[str, Any] = {"save_strategy": "epoch"}
+    settings = _settings(arguments, files, folder, seed)
     callbacks = []
-    if dev is not None:
-        chosen |= {
-            "eval_strategy": "epoch",
-            "load_best_model_at_end": True,
-            "metric_for_best_model": files.best_metric,
-            "greater_is_better": files.best_metric != "mse",
-        }
-        if arguments.patience is not None:
-            callbacks.append(pytxenc.EarlyStoppingCallback(arguments.patience))
-    settings = training_arguments(
-        arguments, folder, seed, layer_decay=arguments.layer_decay,
-        label_smoothing_factor=arguments.label_smoothing, **chosen,
-    )  # fmt: skip
+    if arguments.patience is not None:
+        callbacks.append(pytxenc.EarlyStoppingCallback(arguments.patience))
     pytxenc.set_seed(seed)
     model = files.model_class().from_pretrained(arguments.model, config=config)
     tokenizer = sets["train"].tokenizer
@@ -185,6 +175,24 @@ def _run_seed(
             found[name] = sets[name].score(tasks.compute_scores(trainer.model, sets[name]))
     write_json(os.path.join(folder, _RESULTS), {"runs": [found], "summary": _summary([found])})
     return found
+
+
+def _settings(
+    arguments: argparse.Namespace, files: TaskFiles, folder: str, seed: int
+) -> pytxenc.TrainingArguments:
+    """What the Trainer of one seed is told; ValueError for what cannot be."""
+    chosen: dict[str, Any] = {"save_strategy": "epoch"}
+    if arguments.dev is not None:
+        chosen |= {
+            "eval_strategy": "epoch",
+            "load_best_model_at_end": True,
+            "metric_for_best_model": files.best_metric,
+            "greater_is_better": files.best_metric != "mse",
+        }
+    return training_arguments(
+        arguments, folder, seed, layer_decay=arguments.layer_decay,
+        label_smoothing_factor=arguments.label_smoothing, **chosen,
+    )  # fmt: skip
 
 
 def _scorer(dataset: tasks.TaskDataset) -> Callable[[Any], dict[str, float]]:

@@ -140,6 +140,7 @@ def run(arguments: argparse.Namespace) -> None:
     tokenizer = pytxenc.AutoTokenizer.from_pretrained(arguments.tokenizer)
     longest = max([length for _, length in stages], default=arguments.block_size)
     config = _config(arguments, tokenizer, longest)
+    settings = _settings(arguments, stages)
     pytxenc.set_seed(arguments.seed)
     model = _model(arguments, config)
     record_run("pretrain", arguments)
@@ -147,7 +148,7 @@ def run(arguments: argparse.Namespace) -> None:
     dev = None
     if arguments.dev_corpus or arguments.dev_files:
         dev = _dataset(arguments, tokenizer, "dev-", longest)
-    results = _train(arguments, model, tokenizer, train, dev, stages)
+    results = _train(arguments, model, tokenizer, train, dev, settings)
     write_json(os.path.join(arguments.output, "results.json"), results)
     if not arguments.quiet:
         for name, value in results.get("dev", {}).items():
@@ -187,6 +188,24 @@ def _check(arguments: argparse.Namespace, stages: list[Any]) -> None:
         )
     if pairs and stages:
         raise ValueError("--lengths cuts samples into pieces, which pairs of segments cannot be")
+
+
+def _settings(
+    arguments: argparse.Namespace, stages: list[tuple[float, int]]
+) -> pytxenc.TrainingArguments:
+    """What the Trainer is told; ValueError for what cannot be."""
+    chosen: dict[str, Any] = {
+        "save_strategy": "no",
+        "prediction_loss_only": True,
+        "length_curriculum": stages or None,
+    }
+    if arguments.dev_corpus or arguments.dev_files:
+        chosen |= {"eval_strategy": "steps", "eval_steps": arguments.eval_steps}
+    if _PAIRS[arguments.objective]:
+        order = arguments.packing == "sop"
+        name = "sentence_order_label" if order else "next_sentence_label"
+        chosen["label_names"] = ["labels", name]
+    return training_arguments(arguments, arguments.output, arguments.seed, **chosen)
 
 
 def _config(arguments: argparse.Namespace, tokenizer: PreTrainedTokenizerBase, longest: int) -> Any:
@@ -291,22 +310,12 @@ def _train(
     tokenizer: PreTrainedTokenizerBase,
     train: Any,
     dev: Any,
-    stages: list[tuple[float, int]],
+    settings: pytxenc.TrainingArguments,
 ) -> dict[str, Any]:
     """Train, save the model, and return what was measured."""
-    chosen: dict[str, Any] = {
-        "save_strategy": "no",
-        "prediction_loss_only": True,
-        "length_curriculum": stages or None,
-        "label_names": ["labels", *filter(None, [train.label_name])],
-    }
-    if dev is not None:
-        chosen |= {"eval_strategy": "steps", "eval_steps": arguments.eval_steps}
     trainer = pytxenc.Trainer(
         model,
-        training_arguments(
-            arguments, arguments.output, arguments.seed, **chosen
-        ),
+        settings,
         train_dataset=train,
         eval_dataset=dev,
         processing_class=tokenizer,

@@ -49,6 +49,7 @@ def set_sinusoidal_positions(model: PreTrainedModel, std: float = 0.05) -> None:
     if name is None:
         raise ValueError(f"a {type(model).__name__} has no table of positions")
     table = state[name].copy()
-    first = model.config.pad_token_id + 1 if "roberta" in model.config.model_type else 0
+    config = model.config
+    first = (config.pad_token_id or 0) + 1 if "roberta" in config.model_type else 0
     table[first:] = sinusoidal_positions(len(table) - first, table.shape[1], std)
     model.load_state_dict({**state, name: table})

@@ -120,6 +120,7 @@ class Trainer(Resumption):
             )
         self.processing_class = tokenizer if processing_class is None else processing_class
         self.train_dataset, self.eval_dataset = train_dataset, eval_dataset
+        self._own_collator = data_collator is not None
         self.data_collator = data_collator or self._default_collator()
         self.preprocess_logits_for_metrics = preprocess_logits_for_metrics
         self.label_names = self.args.label_names or _label_names(self.model)
@@ -216,6 +217,11 @@ class Trainer(Resumption):
             return DataCollatorWithPadding(self.processing_class, return_tensors="np")
         return lambda samples: default_data_collator(samples, return_tensors="np")
 
+    def _batches(self, data: Any, plan: BatchPlan, **kwargs: int) -> Loader:
+        """Batches that the data set makes by itself, or the collator where one was given."""
+        by_itself = hasattr(data, "batch") and not self._own_collator
+        return Loader(BatchLoader(data, None if by_itself else self._collate(), plan, **kwargs))
+
     def _collate(self) -> Callable[[list[Any]], Mapping[str, Any]]:
         """The collator, after what the model has no use for has been left out."""
         if not self.args.remove_unused_columns:
@@ -256,9 +262,7 @@ class Trainer(Resumption):
             per_step=args.gradient_accumulation_steps * self.world.size,
             drop_last=args.dataloader_drop_last,
         )
-        return Loader(
-            BatchLoader(data, self._collate(), plan, rank=self.world.rank, ranks=self.world.size)
-        )
+        return self._batches(data, plan, rank=self.world.rank, ranks=self.world.size)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         """The batches of a data set for evaluation, or of one of `eval_dataset` by its name."""
@@ -271,7 +275,7 @@ class Trainer(Resumption):
         if not _is_sequence(data):
             return StreamLoader(_iterable("eval_dataset", data), self._collate(), size)
         plan = BatchPlan(SequentialSampler(len(data)), batch_size=size)
-        return Loader(BatchLoader(data, self._collate(), plan))
+        return self._batches(data, plan)
 
     get_test_dataloader = get_eval_dataloader
 

@@ -31,11 +31,12 @@ def small_tokenizer(family):
 
 
 def small_model(family, head, **fields):
-    """A model with random weights for `small_tokenizer(family)`."""
+    """A model with random weights, always the same, for `small_tokenizer(family)`."""
     tokenizer = small_tokenizer(family)
     config = getattr(pytxenc, f"{family}Config")(
         vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, **_SIZES, **fields
     )
+    pytxenc.set_seed(0)
     return getattr(pytxenc, family + head)(config)
 
 

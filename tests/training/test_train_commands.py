@@ -360,20 +360,21 @@ def test_errors_in_files(run, base, files, tmp_path):
     for content, arguments, message in (
         ("a\tx\nb\n", [], f"{bad}: line 2: 1 fields, but 2"),
         ("a\t1\nb\tnan\n", ["--task", "regression"], f"{bad}: line 2: the label must be a finite"),
-        ("a\tx\nb\ty\n", ["--labels", "x"], f"{bad}: line 2: the label 'y' is none of 'x'"),
+        ("a\tx\nb\ty\n", ["--labels", "x", "z"], f"{bad}: line 2: the label 'y' is none of 'x'"),
+        ("a\tx\nb\tx\n", [], "one label only, 'x'"),
         ("a\tx\n", ["--label", "y"], f"{bad}: line 1: there is no column 'y'"),
         ("", [], "the file is empty"),
-        ("a\tx\n", ["--metric", "rouge"], "rouge"),
+        ("a\tx\nb\ty\n", ["--metric", "rouge"], "rouge"),
         ("a\tx\n", ["--scheme", "strict", "--format", "squad"], "must be tsv or csv or jsonl"),
-        ("a\tx\n", ["--patience", 2], "--patience needs --dev"),
-        ("a\tx\n", ["--schedule", "sudden"], "'sudden'"),
+        ("a\tx\nb\ty\n", ["--patience", 2], "--patience needs --dev"),
+        ("a\tx\nb\ty\n", ["--schedule", "sudden"], "'sudden'"),
     ):
         bad.write_text(content)
         label = [] if "--label" in arguments else ["--label", 1]
         status, out, err = run("finetune", *common, "--train", bad, *label, *arguments)
         assert status == 2 and message in err and err.count("\n") == 1, (content, err)
         assert out == ""
-    assert not (tmp_path / "out" / "model.safetensors").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_errors_of_settings(run, base, files, tmp_path):
