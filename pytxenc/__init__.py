@@ -10,6 +10,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import logging as logging
+    from . import metrics as metrics
+    from . import tasks as tasks
     from ._core import get_num_threads as get_num_threads
     from ._core import set_num_threads as set_num_threads
     from .compat import install_as_transformers as install_as_transformers
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
     from .data import default_data_collator as default_data_collator
     from .data import split_sentences as split_sentences
     from .environment import show_config as show_config
+    from .metrics import chunk_scores as chunk_scores
+    from .metrics import glue_metrics as glue_metrics
+    from .metrics import squad_scores as squad_scores
     from .modeling import AlbertForMaskedLM as AlbertForMaskedLM
     from .modeling import AlbertForMultipleChoice as AlbertForMultipleChoice
     from .modeling import AlbertForPreTraining as AlbertForPreTraining
@@ -164,6 +169,11 @@ if TYPE_CHECKING:
     from .profiling import profile as profile
     from .seed import set_seed as set_seed
     from .sentences import SentenceTransformer as SentenceTransformer
+    from .tasks import ClassificationDataset as ClassificationDataset
+    from .tasks import MultipleChoiceDataset as MultipleChoiceDataset
+    from .tasks import QuestionAnsweringDataset as QuestionAnsweringDataset
+    from .tasks import RegressionDataset as RegressionDataset
+    from .tasks import TaggingDataset as TaggingDataset
     from .tensor import Tensor as Tensor
     from .tokenization import AddedToken as AddedToken
     from .tokenization import AlbertTokenizer as AlbertTokenizer
@@ -201,6 +211,7 @@ if TYPE_CHECKING:
     from .training.callbacks import PrinterCallback as PrinterCallback
     from .training.callbacks import TrainerCallback as TrainerCallback
     from .training.checkpoint import get_last_checkpoint as get_last_checkpoint
+    from .training.initial import set_sinusoidal_positions as set_sinusoidal_positions
     from .training.logging import read_log as read_log
     from .training.plot import PlotCallback as PlotCallback
     from .training.plot import plot_curves as plot_curves
@@ -244,6 +255,7 @@ _EXPORTS = {
     ),
     "environment": ("show_config",),
     "logging": (),
+    "metrics": ("chunk_scores", "glue_metrics", "squad_scores"),
     "modeling": (
         "AlbertForMaskedLM",
         "AlbertForMultipleChoice",
@@ -365,6 +377,13 @@ _EXPORTS = {
     "profiling": ("profile",),
     "seed": ("set_seed",),
     "sentences": ("SentenceTransformer",),
+    "tasks": (
+        "ClassificationDataset",
+        "MultipleChoiceDataset",
+        "QuestionAnsweringDataset",
+        "RegressionDataset",
+        "TaggingDataset",
+    ),
     "tensor": ("Tensor",),
     "tokenization": (
         "AddedToken",
@@ -408,6 +427,7 @@ _EXPORTS = {
         "TrainerCallback",
     ),
     "training.checkpoint": ("get_last_checkpoint",),
+    "training.initial": ("set_sinusoidal_positions",),
     "training.logging": ("read_log",),
     "training.plot": ("PlotCallback", "plot_curves"),
     "training.progress": ("ProgressCallback",),
@@ -424,7 +444,7 @@ _EXPORTS = {
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
-__all__ = sorted([*_MODULE_OF, "logging"])
+__all__ = sorted([*_MODULE_OF, "logging", "metrics", "tasks"])
 
 
 if not TYPE_CHECKING:  # which is to know of a misspelt name

@@ -16,6 +16,7 @@ from pytxenc.cli.settings import record_run, write_json
 from pytxenc.cli.task_files import TASKS, TaskFiles, add_column_arguments, flat_metrics
 from pytxenc.cli.training import add_training_arguments, training_arguments
 from pytxenc.metrics import mean_interval
+from pytxenc.training.distributed import communicator
 
 DESCRIPTION = """\
 Train a model on the examples of a file, keep what does best on a second one, and
@@ -93,6 +94,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, evaluate and write what came out."""
+    with communicator().guard():
+        _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> None:
     if arguments.seeds < 1:
         raise ValueError("--seeds must be at least 1")
     if arguments.patience is not None and arguments.dev is None:
@@ -118,6 +124,8 @@ def run(arguments: argparse.Namespace) -> None:
         runs.append(
             _finished(folder, arguments) or _run_seed(arguments, files, sets, config, folder, seed)
         )
+    if not communicator().is_main:
+        return
     summary = _summary(runs)
     write_json(os.path.join(arguments.output, _RESULTS), {"runs": runs, "summary": summary})
     if not arguments.quiet:
@@ -152,7 +160,9 @@ def _run_seed(
     if arguments.patience is not None:
         callbacks.append(pytxenc.EarlyStoppingCallback(arguments.patience))
     pytxenc.set_seed(seed)
-    model = files.model_class().from_pretrained(arguments.model, config=config)
+    model = files.model_class().from_pretrained(
+        arguments.model, config=config, ignore_mismatched_sizes=True
+    )
     tokenizer = sets["train"].tokenizer
     trainer = pytxenc.Trainer(
         model,
@@ -173,7 +183,9 @@ def _run_seed(
     for name in ("dev", "test"):
         if name in sets:
             found[name] = sets[name].score(tasks.compute_scores(trainer.model, sets[name]))
-    write_json(os.path.join(folder, _RESULTS), {"runs": [found], "summary": _summary([found])})
+    if communicator().is_main:
+        content = {"runs": [found], "summary": _summary([found])}
+        write_json(os.path.join(folder, _RESULTS), content)
     return found
 
 

@@ -15,6 +15,7 @@ from pytxenc.cli.training import add_training_arguments, training_arguments
 from pytxenc.corpus import TokenCorpus, encode_corpus
 from pytxenc.metrics import perplexity
 from pytxenc.tokenization import PreTrainedTokenizerBase
+from pytxenc.training.distributed import communicator
 
 DESCRIPTION = """\
 Train a new model on text by masked language modelling, alone or with next-sentence
@@ -38,7 +39,7 @@ or sentence-order prediction, or go on with one.
         --model-type albert --objective mlm+sop --masking ngram --optimizer lamb \\
         --learning-rate 1.76e-3 --output my-albert-model
 
---corpus is what `python -m pytxenc tokenize` writes (with --lines or --sentences).  All
+--corpus is what `python -m pytxenc tokenize` writes (with --keep-lines or --sentences).  All
 settings may stand in a file, --config run.toml; the run.toml that every run leaves beside
 its results is one.  An interrupted run goes on with --resume.
 """
@@ -134,6 +135,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, evaluate and write what came out."""
+    with communicator().guard():
+        _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> None:
     stages = _stages(arguments)
     _check(arguments, stages)
     set_threads(arguments)
@@ -149,6 +155,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.dev_corpus or arguments.dev_files:
         dev = _dataset(arguments, tokenizer, "dev-", longest)
     results = _train(arguments, model, tokenizer, train, dev, settings)
+    if not communicator().is_main:
+        return
     write_json(os.path.join(arguments.output, "results.json"), results)
     if not arguments.quiet:
         for name, value in results.get("dev", {}).items():
@@ -279,13 +287,14 @@ def _dataset(
     path = getattr(arguments, f"{name}corpus")
     if path is None:
         path = os.path.join(arguments.output, f"{which}corpus")
-        if not os.path.isdir(path):
+        if communicator().is_main and not os.path.isdir(path):
             options = vars(read_options(arguments))
             encode_corpus(
                 tokenizer, getattr(arguments, f"{name}files"), path, **options,
                 keep_lines=True, split_sentences=bool(_PAIRS[arguments.objective]),
                 progress=False if arguments.quiet else None,
             )  # fmt: skip
+        communicator().all_reduce_counts([0])  # until it is there
     return pytxenc.PretrainingDataset(
         TokenCorpus(path),
         tokenizer,
