@@ -219,8 +219,9 @@ class Trainer(Resumption):
 
     def _batches(self, data: Any, plan: BatchPlan, **kwargs: int) -> Loader:
         """Batches that the data set makes by itself, or the collator where one was given."""
-        by_itself = hasattr(data, "batch") and not self._own_collator
-        return Loader(BatchLoader(data, None if by_itself else self._collate(), plan, **kwargs))
+        by_itself = hasattr(data, "batch") and hasattr(data, "set_epoch")
+        collate = None if by_itself and not self._own_collator else self._collate()
+        return Loader(BatchLoader(data, collate, plan, **kwargs))
 
     def _collate(self) -> Callable[[list[Any]], Mapping[str, Any]]:
         """The collator, after what the model has no use for has been left out."""
