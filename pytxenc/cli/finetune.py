@@ -174,6 +174,8 @@ def _run_seed(
         compute_metrics=None if dev is None else _scorer(dev),
         callbacks=callbacks,
     )
+    if arguments.quiet:
+        trainer.remove_callback(pytxenc.PrinterCallback)
     resumed = arguments.resume and pytxenc.get_last_checkpoint(folder) is not None
     output = trainer.train(resume_from_checkpoint=True if resumed else None)
     if trainer.interrupted:

@@ -329,6 +329,8 @@ def _train(
         eval_dataset=dev,
         processing_class=tokenizer,
     )
+    if arguments.quiet:
+        trainer.remove_callback(pytxenc.PrinterCallback)
     resumed = arguments.resume and pytxenc.get_last_checkpoint(arguments.output) is not None
     output = trainer.train(resume_from_checkpoint=True if resumed else None)
     if trainer.interrupted:
