@@ -10,6 +10,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import logging as logging
+    from . import metrics as metrics
+    from . import tasks as tasks
     from ._core import get_num_threads as get_num_threads
     from ._core import set_num_threads as set_num_threads
     from .compat import install_as_transformers as install_as_transformers
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
     from .data import default_data_collator as default_data_collator
     from .data import split_sentences as split_sentences
     from .environment import show_config as show_config
+    from .metrics import chunk_scores as chunk_scores
+    from .metrics import glue_metrics as glue_metrics
+    from .metrics import squad_scores as squad_scores
     from .modeling import AlbertForMaskedLM as AlbertForMaskedLM
     from .modeling import AlbertForMultipleChoice as AlbertForMultipleChoice
     from .modeling import AlbertForPreTraining as AlbertForPreTraining
@@ -164,6 +169,11 @@ if TYPE_CHECKING:
     from .profiling import profile as profile
     from .seed import set_seed as set_seed
     from .sentences import SentenceTransformer as SentenceTransformer
+    from .tasks import ClassificationDataset as ClassificationDataset
+    from .tasks import MultipleChoiceDataset as MultipleChoiceDataset
+    from .tasks import QuestionAnsweringDataset as QuestionAnsweringDataset
+    from .tasks import RegressionDataset as RegressionDataset
+    from .tasks import TaggingDataset as TaggingDataset
     from .tensor import Tensor as Tensor
     from .tokenization import AddedToken as AddedToken
     from .tokenization import AlbertTokenizer as AlbertTokenizer
@@ -213,6 +223,7 @@ if TYPE_CHECKING:
     from .training import get_last_checkpoint as get_last_checkpoint
     from .training import plot_curves as plot_curves
     from .training import read_log as read_log
+    from .training.initial import set_sinusoidal_positions as set_sinusoidal_positions
 
 _EXPORTS = {
     "compat": ("install_as_transformers", "uninstall_as_transformers"),
@@ -244,6 +255,7 @@ _EXPORTS = {
     ),
     "environment": ("show_config",),
     "logging": (),
+    "metrics": ("chunk_scores", "glue_metrics", "squad_scores"),
     "modeling": (
         "AlbertForMaskedLM",
         "AlbertForMultipleChoice",
@@ -365,6 +377,13 @@ _EXPORTS = {
     "profiling": ("profile",),
     "seed": ("set_seed",),
     "sentences": ("SentenceTransformer",),
+    "tasks": (
+        "ClassificationDataset",
+        "MultipleChoiceDataset",
+        "QuestionAnsweringDataset",
+        "RegressionDataset",
+        "TaggingDataset",
+    ),
     "tensor": ("Tensor",),
     "tokenization": (
         "AddedToken",
@@ -418,11 +437,12 @@ _EXPORTS = {
         "plot_curves",
         "read_log",
     ),
+    "training.initial": ("set_sinusoidal_positions",),
     "_core": ("get_num_threads", "set_num_threads"),
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
-__all__ = sorted([*_MODULE_OF, "logging"])
+__all__ = sorted([*_MODULE_OF, "logging", "metrics", "tasks"])
 
 
 if not TYPE_CHECKING:  # which is to know of a misspelt name

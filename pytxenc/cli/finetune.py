@@ -16,6 +16,7 @@ from pytxenc.cli.settings import record_run, write_json
 from pytxenc.cli.task_files import TASKS, TaskFiles, add_column_arguments, flat_metrics
 from pytxenc.cli.training import add_training_arguments, training_arguments
 from pytxenc.metrics import mean_interval
+from pytxenc.training.distributed import communicator
 
 DESCRIPTION = """\
 Train a model on the examples of a file, keep what does best on a second one, and
@@ -93,6 +94,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, evaluate and write what came out."""
+    with communicator().guard():
+        _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> None:
     if arguments.seeds < 1:
         raise ValueError("--seeds must be at least 1")
     if arguments.patience is not None and arguments.dev is None:
@@ -108,6 +114,7 @@ def run(arguments: argparse.Namespace) -> None:
     tokenizer = pytxenc.AutoTokenizer.from_pretrained(arguments.model)
     config = pytxenc.AutoConfig.from_pretrained(arguments.model, **files.config_fields(labels))
     sets = {name: files.dataset(tokenizer, of, config) for name, of in examples.items()}
+    _settings(arguments, files, arguments.output, arguments.seed)  # wrong ones leave no folder
     record_run("finetune", arguments)
     runs = []
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
@@ -117,10 +124,12 @@ def run(arguments: argparse.Namespace) -> None:
         runs.append(
             _finished(folder, arguments) or _run_seed(arguments, files, sets, config, folder, seed)
         )
-    results = {"runs": runs, "summary": _summary(runs)}
-    write_json(os.path.join(arguments.output, _RESULTS), results)
+    if not communicator().is_main:
+        return
+    summary = _summary(runs)
+    write_json(os.path.join(arguments.output, _RESULTS), {"runs": runs, "summary": summary})
     if not arguments.quiet:
-        for name, of in results["summary"].items():
+        for name, of in summary.items():
             spread = f"  SD {of['sd']:.4f}" if arguments.seeds > 1 else ""
             print(f"{name}: {of['mean']:.4f}{spread}")
         print(f"written to {os.path.join(arguments.output, '')}")
@@ -145,28 +154,17 @@ def _run_seed(
     seed: int,
 ) -> dict[str, Any]:
     """Train with one seed, save the model, and return the scores."""
-    from pytxenc.training import EarlyStoppingCallback, Trainer, get_last_checkpoint
-
     dev = sets.get("dev")
-    chosen: dict[str, Any] = {"save_strategy": "epoch"}
+    settings = _settings(arguments, files, folder, seed)
     callbacks = []
-    if dev is not None:
-        chosen |= {
-            "eval_strategy": "epoch",
-            "load_best_model_at_end": True,
-            "metric_for_best_model": files.best_metric,
-            "greater_is_better": files.best_metric != "mse",
-        }
-        if arguments.patience is not None:
-            callbacks.append(EarlyStoppingCallback(arguments.patience))
-    settings = training_arguments(
-        arguments, folder, seed, layer_decay=arguments.layer_decay,
-        label_smoothing_factor=arguments.label_smoothing, **chosen,
-    )  # fmt: skip
+    if arguments.patience is not None:
+        callbacks.append(pytxenc.EarlyStoppingCallback(arguments.patience))
     pytxenc.set_seed(seed)
-    model = files.model_class().from_pretrained(arguments.model, config=config)
+    model = files.model_class().from_pretrained(
+        arguments.model, config=config, ignore_mismatched_sizes=True
+    )
     tokenizer = sets["train"].tokenizer
-    trainer = Trainer(
+    trainer = pytxenc.Trainer(
         model,
         settings,
         data_collator=partial(tasks.pad_rows, pad_id=tokenizer.pad_token_id),
@@ -176,7 +174,9 @@ def _run_seed(
         compute_metrics=None if dev is None else _scorer(dev),
         callbacks=callbacks,
     )
-    resumed = arguments.resume and get_last_checkpoint(folder) is not None
+    if arguments.quiet:
+        trainer.remove_callback(pytxenc.PrinterCallback)
+    resumed = arguments.resume and pytxenc.get_last_checkpoint(folder) is not None
     output = trainer.train(resume_from_checkpoint=True if resumed else None)
     if trainer.interrupted:
         raise KeyboardInterrupt
@@ -185,8 +185,28 @@ def _run_seed(
     for name in ("dev", "test"):
         if name in sets:
             found[name] = sets[name].score(tasks.compute_scores(trainer.model, sets[name]))
-    write_json(os.path.join(folder, _RESULTS), {"runs": [found], "summary": _summary([found])})
+    if communicator().is_main:
+        content = {"runs": [found], "summary": _summary([found])}
+        write_json(os.path.join(folder, _RESULTS), content)
     return found
+
+
+def _settings(
+    arguments: argparse.Namespace, files: TaskFiles, folder: str, seed: int
+) -> pytxenc.TrainingArguments:
+    """What the Trainer of one seed is told; ValueError for what cannot be."""
+    chosen: dict[str, Any] = {"save_strategy": "epoch"}
+    if arguments.dev is not None:
+        chosen |= {
+            "eval_strategy": "epoch",
+            "load_best_model_at_end": True,
+            "metric_for_best_model": files.best_metric,
+            "greater_is_better": files.best_metric != "mse",
+        }
+    return training_arguments(
+        arguments, folder, seed, layer_decay=arguments.layer_decay,
+        label_smoothing_factor=arguments.label_smoothing, **chosen,
+    )  # fmt: skip
 
 
 def _scorer(dataset: tasks.TaskDataset) -> Callable[[Any], dict[str, float]]:

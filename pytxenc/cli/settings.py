@@ -98,8 +98,13 @@ def record_run(command: str, arguments: argparse.Namespace) -> None:
 
     With --resume the settings must be those of the run that is there, but for threads and how
     often it logs and saves; ValueError names one that is not, FileExistsError says that the
-    folder is taken, FileNotFoundError that there is no run to resume.
+    folder is taken, FileNotFoundError that there is no run to resume.  Of several processes the
+    first alone looks and writes.
     """
+    from pytxenc.training.distributed import communicator
+
+    if not communicator().is_main:
+        return
     folder = arguments.output
     path = os.path.join(folder, RUN_FILE)
     settings = {

@@ -22,7 +22,6 @@ TASKS = {  # task: the models that do it
     "qa": "QuestionAnswering",
 }
 _GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
-_BEST_OF_QA = "f1"
 _AT_ONCE = 512  # examples that are read together where they stream
 
 
@@ -97,7 +96,7 @@ class TaskFiles:
     def __init__(self, arguments: argparse.Namespace, task: str) -> None:
         self.task, self._arguments = task, arguments
         usual = {"tagging": "conll", "qa": "squad"}.get(task)
-        self._format = arguments.format or usual
+        self._format: Any = arguments.format or usual
         fits = {"tagging": ("conll", "jsonl"), "qa": ("squad",)}.get(task, ("tsv", "csv", "jsonl"))
         if self._format is not None and self._format not in fits:
             raise ValueError(f"--format for {task} must be {' or '.join(fits)}")
@@ -112,7 +111,7 @@ class TaskFiles:
         """What tells the best of several models."""
         names = self._arguments.metric
         if self.task in ("tagging", "qa"):
-            return "accuracy" if self._arguments.scheme == "tags" else _BEST_OF_QA
+            return "accuracy" if self._arguments.scheme == "tags" else "f1"
         if not names:
             return "pearson" if self.task == "regression" else "accuracy"
         if names[0] in METRICS:
@@ -172,10 +171,16 @@ class TaskFiles:
                 raise ValueError(f"--labels is not for {self.task}")
             return None
         if given:
-            return tasks.Labels(given)
-        if self.task == "tagging":
-            return tasks.Labels.found(tag for sentence in examples for tag in sentence.tags)
-        return tasks.Labels.found(record.label("label") for record in examples)
+            labels = tasks.Labels(given)
+        elif self.task == "tagging":
+            labels = tasks.Labels.found(tag for sentence in examples for tag in sentence.tags)
+        else:
+            labels = tasks.Labels.found(record.label("label") for record in examples)
+        if len(labels) < 2:
+            raise ValueError(
+                f"there is one label only, {labels.names[0]!r}: there is nothing to tell apart"
+            )
+        return labels
 
     def config_fields(self, labels: tasks.Labels | None) -> dict[str, Any]:
         """What the model's configuration says of the task."""

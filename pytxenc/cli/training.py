@@ -7,7 +7,7 @@ from typing import Any
 
 from pytxenc.cli.computing import add_computing_arguments
 from pytxenc.cli.settings import add_config_argument
-from pytxenc.training import TrainingArguments
+from pytxenc.training.arguments import TrainingArguments
 
 __all__ = ["add_training_arguments", "training_arguments"]
 

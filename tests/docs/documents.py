@@ -15,6 +15,11 @@ The capital of France is Paris.
 
 A second document, of one line.
 """
+EXAMPLES = "".join(
+    f"{'a good movie' if i % 2 else 'a bad movie'} {i}\t{'positive' if i % 2 else 'negative'}\n"
+    for i in range(16)
+)
+CHUNKS = "the DT B-NP\ndog NN I-NP\nis VBZ B-VP\ncute JJ O\n\n" * 8
 SCRIPT = """\
 from transformers import RobertaModel, RobertaTokenizer
 
@@ -54,6 +59,9 @@ class Documents:
         for name in ("one", "two"):
             (data / f"{name}.txt").write_text(TEXT)
             (data / f"{name}.txt.xz").write_bytes(lzma.compress(TEXT.encode()))
+        for name in ("train", "dev", "test"):
+            (data / f"{name}.tsv").write_text("sentence\tlabel\n" + EXAMPLES)
+        (data / "chunks.txt").write_text(CHUNKS)
         Path(folder, "your_script.py").write_text(SCRIPT)
 
 

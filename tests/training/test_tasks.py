@@ -8,6 +8,7 @@ import pytest
 from task_models import small_model, small_tokenizer
 
 from pytxenc import tasks
+from pytxenc.metrics import chunk_scores
 from pytxenc.tasks import Labels, TableOptions, read_conll, read_records, read_squad
 
 
@@ -427,3 +428,30 @@ def test_scores_in_order():
         both[:, number, : len(row)] = row.T
     padded = tasks.rows_of_predictions(tuple(both))
     assert answers.predictions(padded) == answers.predictions(scores)
+
+
+# ---- published files ----
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "count"),
+    [
+        ("sst2/train.tsv", {"text": 0, "label": 1}, 6920),
+        ("sst2/test.tsv", {"text": 0, "label": 1}, 1821),
+        ("mrpc/test.tsv", {"text": "#1 String", "pair": "#2 String", "label": "Quality"}, 1725),
+        ("sick/train.txt", {"text": "sentence_A", "label": "relatedness_score"}, 4500),
+    ],
+)
+def test_published_tables(data_dir, name, columns, count):
+    """As many rows as their papers say, quotes and byte-order marks notwithstanding."""
+    records = list(read_records(data_dir / "tasks" / name, columns))
+    assert len(records) == count
+    assert all(np.isfinite(record.number("label")) for record in records)
+
+
+def test_published_chunks(data_dir):
+    """CoNLL-2000's test data have 2012 sentences, 47377 words and 23852 chunks."""
+    sentences = list(read_conll(data_dir / "tasks" / "conll2000" / "test.txt"))
+    assert (len(sentences), sum(len(s.words) for s in sentences)) == (2012, 47377)
+    tags = [sentence.tags for sentence in sentences]
+    assert chunk_scores(tags, tags)["chunks"] == 23852

@@ -1,0 +1,55 @@
+"""Initial values of position tables that let small models learn sooner."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..modeling import PreTrainedModel
+
+__all__ = ["set_sinusoidal_positions", "sinusoidal_positions"]
+
+_TABLE = "embeddings.position_embeddings.weight"
+_SLOWEST = 10000.0
+
+
+def sinusoidal_positions(count: int, width: int, std: float = 0.05) -> NDArray[np.float32]:
+    """Waves of falling frequency: sines in the first half of the columns, cosines in the second.
+
+    Column i of either half has sin or cos of position / 10000^(i / (width / 2)) (Vaswani et al.,
+    1706.03762, whose sines and cosines alternate).
+
+    count: positions, from 0 on.
+    width: columns; of an odd number the sines have one more.
+    std: the standard deviation of all values, to which they are scaled.
+
+    Returns float32 (count, width).  ValueError for sizes below 1 or a negative std.
+    """
+    if count < 1 or width < 1 or not std >= 0:
+        raise ValueError(
+            f"a table of {count} positions, {width} columns and standard deviation {std} cannot be"
+        )
+    sines = -(-width // 2)
+    angles = np.outer(np.arange(count), _SLOWEST ** -(np.arange(sines) / (width / 2)))
+    table = np.hstack([np.sin(angles), np.cos(angles[:, : width - sines])])
+    spread = table.std()
+    return (table * (std / spread if spread else 0.0)).astype(np.float32)
+
+
+def set_sinusoidal_positions(model: PreTrainedModel, std: float = 0.05) -> None:
+    """Let a model's table of positions begin as `sinusoidal_positions`; it is still learned.
+
+    In models of RoBERTa's kind the rows up to the padding's are left as they are, for sequences
+    begin after them.
+
+    ValueError for a model without such a table.
+    """
+    state = model.state_dict()
+    name = next((name for name in state if name.endswith(_TABLE)), None)
+    if name is None:
+        raise ValueError(f"a {type(model).__name__} has no table of positions")
+    table = state[name].copy()
+    config = model.config
+    first = (config.pad_token_id or 0) + 1 if "roberta" in config.model_type else 0
+    table[first:] = sinusoidal_positions(len(table) - first, table.shape[1], std)
+    model.load_state_dict({**state, name: table})
