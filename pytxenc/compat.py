@@ -62,7 +62,16 @@ def _submodules() -> dict[str, tuple[tuple[str, ...], str | tuple[str, ...]]]:
         "tokenization_utils_base": (("tokenization",), ""),
         "tokenization_utils_fast": (("tokenization",), ""),
         "tokenization_utils_tokenizers": (("tokenization",), ""),
-        "trainer_utils": (("seed",), ""),
+        "trainer": (("training",), "Train"),
+        "trainer_callback": (("training",), ""),
+        "trainer_utils": (("seed", "training"), ""),
+        "training_args": (
+            ("training", "optim"),
+            ("TrainingArguments", "Scheduler", "Interval", "Save"),
+        ),
+        "optimization": (("optim",), ""),
+        "data": (("data",), "D"),
+        "data.data_collator": (("data",), ""),
         "utils": (("outputs", "tokenization"), shared),
         "utils.generic": (("outputs", "tokenization"), shared),
     }
