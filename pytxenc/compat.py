@@ -62,8 +62,16 @@ def _submodules() -> dict[str, tuple[tuple[str, ...], str | tuple[str, ...]]]:
         "tokenization_utils_base": (("tokenization",), ""),
         "tokenization_utils_fast": (("tokenization",), ""),
         "tokenization_utils_tokenizers": (("tokenization",), ""),
+        "trainer": (("training",), "Train"),
+        "trainer_callback": (("training",), ""),
+        "trainer_utils": (("training", "optim", "seed"), ""),
+        "training_args": (
+            ("training", "optim"),
+            ("TrainingArguments", "Scheduler", "Interval", "Save"),
+        ),
         "optimization": (("optim",), ("get_", "Adafactor")),
-        "trainer_utils": (("optim", "seed"), ("SchedulerType", "enable_", "set_")),
+        "data": (("data",), "D"),
+        "data.data_collator": (("data",), ""),
         "utils": (("outputs", "tokenization"), shared),
         "utils.generic": (("outputs", "tokenization"), shared),
     }
