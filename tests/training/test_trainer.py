@@ -429,7 +429,10 @@ def test_the_best_model_is_loaded(tmp_path):
     same(parameters(run.model), parameters(saved))
     batch = padded(samples)
     assert np.array_equal(np.asarray(run.model(**batch).logits), np.asarray(saved(**batch).logits))
-    assert sorted(p.name for p in tmp_path.glob("checkpoint-*")) == ["checkpoint-12", "checkpoint-6"]
+    assert sorted(p.name for p in tmp_path.glob("checkpoint-*")) == [
+        "checkpoint-12",
+        "checkpoint-6",
+    ]
 
 
 def test_only_the_best_are_saved(tmp_path):
