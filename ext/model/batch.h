@@ -16,10 +16,10 @@
 struct txe_inputs {
     size_t B, S;              /* sequences, padded length */
     const int64_t *ids;       /* [B, S]; NULL when embeds is given */
-    const txe_real *embeds;      /* [B, S, E]; NULL when ids is given */
+    const txe_real *embeds;   /* [B, S, E]; NULL when ids is given */
     const bool *mask;         /* [B, S], true where a token is real; NULL: everywhere */
     const bool *wanted;       /* [B, S], true where padding must be computed; or NULL */
-    const txe_real *bias;        /* added to the scaled attention scores, or NULL: */
+    const txe_real *bias;     /* added to the scaled attention scores, or NULL: */
     size_t bias_strides[3];   /* element [b, h, q, k] at b, h, q strides + k */
     const int64_t *types;     /* [B, S]; NULL: zeros */
     const int64_t *positions; /* [B, S]; NULL: by the family's rule */

@@ -41,9 +41,9 @@ struct txe_masked_lm_weights {
 };
 
 struct txe_weights {
-    const txe_real *word;                    /* [V, E] */
-    const txe_real *position;                /* [max_positions, E] */
-    const txe_real *type;                    /* [type_vocab_size, E]; or NULL */
+    const txe_real *word;                 /* [V, E] */
+    const txe_real *position;             /* [max_positions, E] */
+    const txe_real *type;                 /* [type_vocab_size, E]; or NULL */
     struct txe_norm_weights norm;         /* [E] */
     struct txe_linear_weights projection; /* [C, E]; see txe_config_projects */
     struct txe_linear_weights pooler; /* [C, C]; or a classifier's own first layer */

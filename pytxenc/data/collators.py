@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..tensor import as_tensor, to_numpy
 from ..tokenization import BatchEncoding, PreTrainedTokenizerBase
-from .words import BEGINS_WORD, id_flags
+from .words import word_starts
 
 __all__ = [
     "DataCollatorForLanguageModeling",
@@ -109,17 +110,17 @@ def default_data_collator(features: Any, return_tensors: str | None = None) -> d
     return _finish(batch, kind)
 
 
+@dataclass
 class DefaultDataCollator:
     """`default_data_collator` as an object."""
 
-    def __init__(self, return_tensors: str | None = None) -> None:
-        self.return_tensors = return_tensors
+    return_tensors: str | None = None
 
     def __call__(self, features: Any, return_tensors: str | None = None) -> dict[str, Any]:
         return default_data_collator(features, return_tensors or self.return_tensors)
 
 
-class DataCollatorWithFlattening:
+class DataCollatorWithFlattening(DefaultDataCollator):
     """Features in one row without padding, for models that keep sequences apart by position.
 
     Gives input_ids and labels int64 [1, T], where the first label of each sequence is
@@ -139,7 +140,7 @@ class DataCollatorWithFlattening:
         return_seq_idx: bool = False,
         position_ids_start: int = 0,
     ) -> None:
-        self.return_tensors = return_tensors
+        super().__init__(return_tensors)
         self.return_position_ids = return_position_ids
         self.separator_id = separator_id
         self.return_flash_attn_kwargs = return_flash_attn_kwargs
@@ -181,19 +182,10 @@ class DataCollatorWithFlattening:
 class _Padding:
     """Pads with a tokenizer, as its `pad` does."""
 
-    def __init__(
-        self,
-        tokenizer: PreTrainedTokenizerBase,
-        padding: bool | str = True,
-        max_length: int | None = None,
-        pad_to_multiple_of: int | None = None,
-        return_tensors: str | None = None,
-    ) -> None:
-        self.tokenizer = tokenizer
-        self.padding = padding
-        self.max_length = max_length
-        self.pad_to_multiple_of = pad_to_multiple_of
-        self.return_tensors = return_tensors
+    tokenizer: PreTrainedTokenizerBase
+    padding: bool | str
+    max_length: int | None
+    pad_to_multiple_of: int | None
 
     def _pad(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Arrays of the fields."""
@@ -207,6 +199,7 @@ class _Padding:
         return dict(padded)
 
 
+@dataclass
 class DataCollatorWithPadding(_Padding):
     """Pad features to one length; `label` or `label_ids` become `labels`.
 
@@ -218,6 +211,12 @@ class DataCollatorWithPadding(_Padding):
         return_tensors: "np", "pt" or None, see this module.
     """
 
+    tokenizer: PreTrainedTokenizerBase
+    padding: bool | str = True
+    max_length: int | None = None
+    pad_to_multiple_of: int | None = None
+    return_tensors: str | None = None
+
     def __call__(self, features: Any) -> BatchEncoding:
         batch = self._pad(_mappings(features))
         for name in ("label", "label_ids"):
@@ -226,20 +225,16 @@ class DataCollatorWithPadding(_Padding):
         return BatchEncoding(_finish(batch, _kind(self.return_tensors)))
 
 
+@dataclass
 class DataCollatorForTokenClassification(_Padding):
     """`DataCollatorWithPadding` with a label for each token, padded with `label_pad_token_id`."""
 
-    def __init__(
-        self,
-        tokenizer: PreTrainedTokenizerBase,
-        padding: bool | str = True,
-        max_length: int | None = None,
-        pad_to_multiple_of: int | None = None,
-        label_pad_token_id: int = IGNORED,
-        return_tensors: str | None = None,
-    ) -> None:
-        super().__init__(tokenizer, padding, max_length, pad_to_multiple_of, return_tensors)
-        self.label_pad_token_id = label_pad_token_id
+    tokenizer: PreTrainedTokenizerBase
+    padding: bool | str = True
+    max_length: int | None = None
+    pad_to_multiple_of: int | None = None
+    label_pad_token_id: int = IGNORED
+    return_tensors: str | None = None
 
     def __call__(self, features: Any, return_tensors: str | None = None) -> BatchEncoding:
         examples = _mappings(features)
@@ -261,8 +256,15 @@ class DataCollatorForTokenClassification(_Padding):
         return BatchEncoding(_finish(batch, _kind(return_tensors or self.return_tensors)))
 
 
+@dataclass
 class DataCollatorForMultipleChoice(_Padding):
     """Pad features whose fields hold a row for each choice: [B, choices, S], labels [B]."""
+
+    tokenizer: PreTrainedTokenizerBase
+    padding: bool | str = True
+    max_length: int | None = None
+    pad_to_multiple_of: int | None = None
+    return_tensors: str | None = None
 
     def __call__(self, features: Any, return_tensors: str | None = None) -> dict[str, Any]:
         examples = _mappings(features)
@@ -291,6 +293,7 @@ class DataCollatorForMultipleChoice(_Padding):
         return _finish(batch, _kind(return_tensors or self.return_tensors))
 
 
+@dataclass
 class DataCollatorForLanguageModeling:
     """Pad features and mask them for masked language modelling, anew in every call.
 
@@ -317,44 +320,39 @@ class DataCollatorForLanguageModeling:
             features or a key missing.
     """
 
-    def __init__(
-        self,
-        tokenizer: PreTrainedTokenizerBase,
-        mlm: bool = True,
-        whole_word_mask: bool = False,
-        mlm_probability: float | None = 0.15,
-        mask_replace_prob: float = 0.8,
-        random_replace_prob: float = 0.1,
-        pad_to_multiple_of: int | None = None,
-        return_tensors: str | None = None,
-        seed: int | None = None,
-    ) -> None:
-        if mlm and tokenizer.mask_token is None:
+    tokenizer: PreTrainedTokenizerBase
+    mlm: bool = True
+    whole_word_mask: bool = False
+    mlm_probability: float | None = 0.15
+    mask_replace_prob: float = 0.8
+    random_replace_prob: float = 0.1
+    pad_to_multiple_of: int | None = None
+    return_tensors: str | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.mlm and self.tokenizer.mask_token is None:
             raise ValueError(
-                f"this {type(tokenizer).__name__} has no mask token, which masked language"
+                f"this {type(self.tokenizer).__name__} has no mask token, which masked language"
                 " modelling needs; mlm=False makes labels for causal language modelling"
             )
-        if whole_word_mask and not mlm:
+        if self.whole_word_mask and not self.mlm:
             raise ValueError("whole_word_mask=True needs mlm=True")
         for name, value in (
-            ("mlm_probability", mlm_probability if mlm else 0.0),
-            ("mask_replace_prob", mask_replace_prob),
-            ("random_replace_prob", random_replace_prob),
-            ("mask_replace_prob + random_replace_prob", mask_replace_prob + random_replace_prob),
+            ("mlm_probability", self.mlm_probability if self.mlm else 0.0),
+            ("mask_replace_prob", self.mask_replace_prob),
+            ("random_replace_prob", self.random_replace_prob),
+            (
+                "mask_replace_prob + random_replace_prob",
+                self.mask_replace_prob + self.random_replace_prob,
+            ),
         ):
             if value is None or not 0 <= value <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, not {value}")
-        self.tokenizer = tokenizer
-        self.mlm = mlm
-        self.whole_word_mask = whole_word_mask
-        self.mlm_probability = float(mlm_probability or 0)
-        self.mask_replace_prob = float(mask_replace_prob)
-        self.random_replace_prob = float(random_replace_prob)
-        self.pad_to_multiple_of = pad_to_multiple_of
-        self.return_tensors = return_tensors
-        self.seed = seed
-        self.generator = None if seed is None else np.random.default_rng(seed)
-        self._begins = id_flags(tokenizer) & BEGINS_WORD != 0 if whole_word_mask else None
+        self.generator = None if self.seed is None else np.random.default_rng(self.seed)
+        self._begins: NDArray[np.bool_] | None = None
+        if self.whole_word_mask:
+            self._begins = word_starts(self.tokenizer)
 
     def __call__(self, features: Any, return_tensors: str | None = None) -> Any:
         kind = _kind(return_tensors or self.return_tensors)
@@ -406,7 +404,7 @@ class DataCollatorForLanguageModeling:
             special = np.asarray(special_tokens_mask).astype(bool)
         draw: Any = self.generator if self.generator is not None else np.random
         firsts = ~special if self._begins is None else self._word_firsts(inputs, special)
-        chosen = draw.binomial(1, np.where(firsts, self.mlm_probability, 0.0)).astype(bool)
+        chosen = draw.binomial(1, np.where(firsts, self.mlm_probability or 0.0, 0.0)).astype(bool)
         if self._begins is not None:
             words = np.cumsum(firsts).reshape(firsts.shape)  # rows begin new ones
             chosen = np.append(False, chosen[firsts])[words] & ~special

@@ -136,9 +136,7 @@ def problem_type_of(config: Any, columns: int, labels: NDArray[Any]) -> Any:
     if columns == 1:
         return "regression"
     return (
-        "single_label_classification"
-        if labels.dtype.kind in "iu"
-        else "multi_label_classification"
+        "single_label_classification" if labels.dtype.kind in "iu" else "multi_label_classification"
     )
 
 

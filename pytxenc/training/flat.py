@@ -59,7 +59,7 @@ class FlatParameters:
             view[...] = state[name]
 
     def views(self, flat: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Every parameter by name, in its shape, within an array like `values`; tied names share."""
+        """Every parameter by name and in its shape, within an array like `values`."""
         distinct = {
             s.name: flat[s.offset : s.offset + s.size].reshape(s.shape) for s in self.segments
         }

@@ -33,7 +33,7 @@ class Objective:
 
     inputs: dict[str, Any]  # of the encoder, and choices
     loss: str = "cross_entropy"
-    labels: dict[str, NDArray[Any]] = field(default_factory=dict)  # by _core's names
+    labels: dict[str, Any] = field(default_factory=dict)  # arrays by the names that _core has
     counts: tuple[int, int] = (0, 0)  # labels that count towards each loss
     weights: tuple[float, float] = (1.0, 1.0)  # of the losses in the model's loss
 
@@ -230,9 +230,8 @@ def _head_rates(model: PreTrainedModel) -> tuple[float, float]:
     if family == "albert":
         rate = config.classifier_dropout_prob
         return 0.0, rate if head in ("sequence", "choice", "tokens", "pretraining") else 0.0
-    rate = config.classifier_dropout
-    if rate is None:
-        rate = config.hidden_dropout_prob
+    own = config.classifier_dropout
+    rate = config.hidden_dropout_prob if own is None else own
     if head == "sequence":
         return (rate if family in ("roberta", "electra") else 0.0), rate
     if head == "choice" and family == "electra":

@@ -234,7 +234,7 @@ class Session:
         **options: Any,
     ) -> StepResult:
         if self.model._weights is not self._parameters:
-            self._adopt()
+            self.sync()
         objective = objective_of(self.model, batch, given=loss is not None)
         divisors = objective.counts if items is None else items
         weights = objective.weights
@@ -256,11 +256,15 @@ class Session:
         self.flat.gradients.fill(0)
 
     def sync(self) -> None:
-        """Let calls of the model see the parameters as they are now."""
+        """Let calls of the model see the parameters as they are now.
+
+        What the model was given since, by load_state_dict and its like, is taken over first.
+        """
+        if self.model._weights is not self._parameters:
+            self._adopt()
         self.model._set_weights(self._parameters, self.model._precision)
 
     def _adopt(self) -> None:
-        """Take over what the model was given since, by load_state_dict and its like."""
         for name, view in self._parameters.items():
             value = self.model._weights[name]
             if value.shape != view.shape:
@@ -269,7 +273,6 @@ class Session:
                     "begin another"
                 )
             view[...] = value
-        self.sync()
 
 
 def _share(weight: float, divisor: float) -> float:

@@ -336,10 +336,12 @@ class Trainer(Resumption):
                 return self._train(checkpoint, ignore_keys_for_eval)
         finally:
             self.is_in_train = False
-            self.session.sync()
+            if self._session is not None:
+                self._session.sync()
 
     def _train(self, checkpoint: Path | None, ignore_keys: list[str] | None) -> TrainOutput:
         self.state = self._new_state()
+        self.session.sync()  # with what the model may have been given since
         loop = TrainingLoop(self, ignore_keys)
         self.callback_handler.context["train_dataloader"] = loop.batches
         self.create_optimizer_and_scheduler(loop.plan.max_steps)

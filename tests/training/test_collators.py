@@ -188,9 +188,7 @@ def test_flattening(kind, labels, options):
 def test_draws_are_those_of_transformers(tokenizers, options, special_tokens_mask):
     examples = features(tokenizers[0], 30, 17, 25, return_special_tokens_mask=special_tokens_mask)
     ours, theirs = (
-        module.DataCollatorForLanguageModeling(
-            tok, return_tensors="np", seed=5, **options
-        )
+        module.DataCollatorForLanguageModeling(tok, return_tensors="np", seed=5, **options)
         for module, tok in zip((pytxenc, transformers), tokenizers, strict=True)
     )
     for _ in range(3):

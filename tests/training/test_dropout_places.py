@@ -122,7 +122,7 @@ class Dropout:
         return input * torch.as_tensor(drawn, dtype=input.dtype)
 
 
-def assert_same_drops(monkeypatch, theirs, ours, batch, calls, kept, **options):
+def assert_same_drops(monkeypatch, theirs, ours, batch, calls, kept, rates=(), **options):
     """One pass of both with the same numbers; `kept` says which tokens we compute."""
     dropout = Dropout(calls, kept)
     with monkeypatch.context() as patch:
@@ -130,6 +130,7 @@ def assert_same_drops(monkeypatch, theirs, ours, batch, calls, kept, **options):
         loss, gradients = their_pass(theirs.train(), batch)
     assert not dropout.calls, "a dropout that was expected did not come"
     session = Session(ours, seed=SEED, **options)
+    session.dropout.update(rates)
     assert_loss(session.backward(batch, step=STEP, first_sample=FIRST).loss, loss)
     assert_gradients(gradients_of(session), gradients)
 
@@ -189,6 +190,23 @@ def test_places_of_groups(checkpointing, monkeypatch):
     batch = labelled_batch(name, np.random.default_rng(2))
     calls, kept = calls_of(name, applications=6), np.ones((ROWS, LENGTH), bool)
     assert_same_drops(monkeypatch, theirs, ours, batch, calls, kept, checkpointing=checkpointing)
+
+
+def test_albert_as_its_authors_trained_it(monkeypatch):
+    """With dropout of the feed-forward's output too, which transformers leaves out."""
+    name = "AlbertForMaskedLM"
+    theirs, ours = pair_of(name, **rates_of("Albert"), num_hidden_layers=LAYERS)
+    layer = type(theirs.albert.encoder.albert_layer_groups[0].albert_layers[0])
+    chunk = layer.ff_chunk
+    monkeypatch.setattr(
+        layer, "ff_chunk", lambda self, x: torch.nn.functional.dropout(chunk(self, x), HIDDEN)
+    )
+    monkeypatch.setitem(LAYER, "Albert", WHOLE_LAYER)
+    batch = labelled_batch(name, np.random.default_rng(5))
+    kept = np.ones((ROWS, LENGTH), bool)
+    assert_same_drops(
+        monkeypatch, theirs, ours, batch, calls_of(name), kept, rates={"feed_forward": HIDDEN}
+    )
 
 
 @pytest.mark.parametrize("family", ["Bert", "DistilBert"])

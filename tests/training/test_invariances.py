@@ -24,6 +24,7 @@ from pytxenc.optim import AdamW  # noqa: E402
 from pytxenc.training.session import Session  # noqa: E402
 
 DROPOUT = dict(hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
+ODD = dict(hidden_size=33, num_attention_heads=3, intermediate_size=47)
 # One of every kind of head and family.
 SOME = (
     "RobertaForMaskedLM", "BertForPreTraining", "AlbertForPreTraining", "ElectraForPreTraining",
@@ -84,10 +85,11 @@ def test_micro_batches_are_one_batch(name):
     assert_gradients(gradients_of(session), expected, tolerance=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 # Not answers: there padding is a place that an answer could be at, as in the reference.
 @pytest.mark.parametrize("name", [n for n in SOME if n != "ElectraForQuestionAnswering"])
-def test_more_padding_changes_no_bit(name):
-    session, batch = session_of(name), batch_of(name)
+def test_more_padding_changes_no_bit(name, dtype):
+    session, batch = session_of(name, dtype=dtype), batch_of(name)
     loss, gradients = one_pass(session, batch)
     padded = {}
     for key, value in batch.items():
@@ -101,11 +103,12 @@ def test_more_padding_changes_no_bit(name):
     np.testing.assert_array_equal(same, gradients)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", SOME)
-def test_checkpointing_changes_no_bit(name):
+def test_checkpointing_changes_no_bit(name, dtype):
     batch = batch_of(name)
-    loss, gradients = one_pass(session_of(name), batch)
-    again, same = one_pass(session_of(name, checkpointing=True), batch)
+    loss, gradients = one_pass(session_of(name, dtype=dtype), batch)
+    again, same = one_pass(session_of(name, dtype=dtype, checkpointing=True), batch)
     assert again == loss
     np.testing.assert_array_equal(same, gradients)
 
@@ -271,13 +274,14 @@ def test_nan_is_found_by_the_optimiser():
     np.testing.assert_array_equal(session.flat.values, before)
 
 
+@pytest.mark.parametrize("sizes", [{}, ODD], ids=["even", "odd"])
 @pytest.mark.parametrize("name", SOME)
-def test_bfloat16_goes_the_same_way(name):
+def test_bfloat16_goes_the_same_way(name, sizes):
     """The cosine between gradients of both precisions is at least .999, tensor by tensor."""
     batch = batch_of(name)
     gradients = {}
     for dtype in ("float32", "bfloat16"):
-        session = Session(pair_of(name)[1], dtype=dtype)
+        session = Session(pair_of(name, **sizes)[1], dtype=dtype)
         session.backward(batch)
         gradients[dtype] = gradients_of(session)
     norm = np.linalg.norm

@@ -510,6 +510,47 @@ def test_model_init(tmp_path):
     same(first, parameters(run.model))
 
 
+def test_weights_given_to_the_model_between_runs(tmp_path):
+    samples = sentences(8)
+    args = arguments(tmp_path, max_steps=3, optim="sgd", learning_rate=0.1)
+    model = tiny()
+    start = parameters(model)
+    run = trainer(model, args, samples, eval_dataset=samples)
+    before = run.evaluate()["eval_loss"]
+    run.train()
+    first = parameters(model)
+    assert run.evaluate()["eval_loss"] < before - 1e-3
+    for metrics in (None, accuracy):  # by the session and by calls of the model
+        run.compute_metrics = metrics
+        model.load_state_dict(start)
+        assert run.evaluate()["eval_loss"] == pytest.approx(before, rel=1e-6)
+    run.train()
+    same(first, parameters(model))
+
+
+def test_options_of_the_session(tmp_path):
+    """bfloat16 is near, checkpointing the same bits, layer_decay another rate a layer."""
+    samples = tagged(12)
+    found = {}
+    for name, fields in {
+        "plain": {},
+        "bf16": dict(bf16=True),
+        "checkpointing": dict(activation_checkpointing=True),
+        "decay": dict(layer_decay=0.5, learning_rate=8e-3),
+    }.items():
+        run = trainer(tiny(TAGGER, 0.1), arguments(tmp_path, max_steps=3, **fields), samples)
+        run.train()
+        found[name] = parameters(run.model)
+    same(found["plain"], found["checkpointing"])
+    assert run.session.dtype == "float32"
+    difference = np.abs(found["plain"]["classifier.weight"] - found["bf16"]["classifier.weight"])
+    assert 0 < difference.max() < 2e-2
+    rates = {name: g["initial_lr"] for g in run.optimizer.param_groups for name in g["names"]}
+    assert rates["classifier.weight"] == 8e-3
+    layers = [rates[f"bert.encoder.layer.{i}.output.dense.weight"] for i in (0, 1)]
+    assert layers[1] == 2 * layers[0]
+
+
 def test_wrong_use(tmp_path):
     args = arguments(tmp_path, max_steps=1)
     with pytest.raises(ValueError, match="a model or a model_init"):
