@@ -34,7 +34,6 @@ PATTERNS = [
     "python/py_testing_training.c",
     "python/buffers.c",
     "python/testing.c",
-    "python/buffers.c",
     "python/model_config.c",
     "python/model_inputs.c",
     "python/convert.c",
