@@ -2,6 +2,8 @@
  * over the vector type of vec_<isa>.h, which stands before this.  Everything here is
  * static. */
 
+#define MAX_PANEL (3 * 16) /* columns */
+
 /* Compilers vectorise it for the region they are in. */
 static void
 interleave(uint32_t *restrict y, const uint16_t *restrict low,
@@ -9,6 +11,64 @@ interleave(uint32_t *restrict y, const uint16_t *restrict low,
 {
     for (size_t i = 0; i < n; i++)
         y[i] = low[i] | (uint32_t)high[i] << 16;
+}
+
+/* Asks for the row that is read a while later; rows of a few lines each are too short
+ * for the processor to see where the next one is. */
+#define ROWS_AHEAD 16
+
+static inline void
+fetch_row(const void *row, size_t nbytes)
+{
+    for (size_t i = 0; i < nbytes; i += 64)
+        TXE_PREFETCH_FAR((const char *)row + i);
+}
+
+static void
+panel_f32(uint32_t *out, size_t ldout, const float *x, size_t ld, size_t K, size_t n)
+{
+    for (size_t k = 0; k < K; k++, x += ld, out += ldout) {
+        float *to = (float *)(void *)out;
+        size_t c = 0;
+        fetch_row(x + ROWS_AHEAD * ld, n * sizeof *x);
+        for (; c + VW <= n; c += VW)
+            v_store(to + c, v_load(x + c));
+        if (c < n)
+            v_store_n(to + c, n - c, v_load_n(x + c, n - c));
+    }
+}
+
+static void
+panel_bf16(uint32_t *out, size_t ldout, const uint16_t *x, size_t ld, size_t K,
+           size_t n)
+{
+    static const uint16_t none[MAX_PANEL] = {0};
+    for (size_t k = 0; k < K; k += 2, x += 2 * ld, out += ldout) {
+        fetch_row(x + ROWS_AHEAD * ld, n * sizeof *x);
+        fetch_row(x + (ROWS_AHEAD + 1) * ld, n * sizeof *x);
+        interleave(out, x, k + 1 < K ? x + ld : none, n);
+    }
+}
+
+static void
+panel_lowered(uint32_t *out, size_t ldout, const float *x, size_t ld, size_t K,
+              size_t n)
+{
+    static const float none[MAX_PANEL] = {0};
+    for (size_t k = 0; k < K; k += 2, x += 2 * ld, out += ldout) {
+        const float *second = k + 1 < K ? x + ld : none;
+        size_t c = 0;
+        fetch_row(x + ROWS_AHEAD * ld, n * sizeof *x);
+        fetch_row(x + (ROWS_AHEAD + 1) * ld, n * sizeof *x);
+        for (; c + VW <= n; c += VW)
+            v_store_bf16_pairs(out + c, v_load(x + c), v_load(second + c));
+        if (c < n) {
+            uint32_t last[VW];
+            v_store_bf16_pairs(last, v_load_n(x + c, n - c),
+                               v_load_n(second + c, n - c));
+            memcpy(out + c, last, (n - c) * sizeof last[0]);
+        }
+    }
 }
 
 /* The first n elements as floats, n < VW; the others 0. */

@@ -133,6 +133,18 @@ struct txe_kernels {
     void (*interleave)(uint32_t *y, const uint16_t *low, const uint16_t *high,
                        size_t n);
 
+    /* Steps of a panel from rows of the matrix that it is of: out [ceil(K / per step),
+     * ldout], its first n columns, n at most panel_vectors * lanes, from x [K, ld].
+     * panel_f32: a row a step.  panel_bf16: two rows a step, side by side in 32 bits;
+     * what an odd K leaves is zero.  panel_lowered: the same of f32 rounded to
+     * bfloat16.  No overlap. */
+    void (*panel_f32)(uint32_t *out, size_t ldout, const float *x, size_t ld, size_t K,
+                      size_t n);
+    void (*panel_bf16)(uint32_t *out, size_t ldout, const uint16_t *x, size_t ld,
+                       size_t K, size_t n);
+    void (*panel_lowered)(uint32_t *out, size_t ldout, const float *x, size_t ld,
+                          size_t K, size_t n);
+
     /* sums [C] += the sums of the columns of x [T, ld], which are chains in the order
      * of the rows: the same bits whatever columns stand beside.  The latter of
      * bfloat16. */

@@ -82,6 +82,19 @@ columns_of(const struct job *job, size_t panel_index)
     return (struct columns){first, TXE_MIN(width, job->m->N - first), width};
 }
 
+/* Rows that are read next: a row of weights is too short for the processor to see where
+ * the next one is, and far from it. */
+#define AHEAD_ROWS 4
+/* Rows that all panels of a group take in turn. */
+#define CHUNK_ROWS 64
+
+static void
+prefetch(const void *data, size_t nbytes)
+{
+    for (size_t i = 0; i < nbytes; i += TXE_LINE_NBYTES)
+        TXE_PREFETCH_FAR((const char *)data + i);
+}
+
 /* ---- panels from columns that lie in rows of memory ---- */
 
 /* Steps [first, first + n) of one such row, as bfloat16; beyond K zeros. */
@@ -115,19 +128,29 @@ transpose_rows(const struct job *job, uint32_t *out, size_t width,
                const unsigned char *rows, size_t n)
 {
     const struct txe_kernels *kernels = job->kernels;
-    const size_t ld_nbytes = job->m->b.ld * element_nbytes(&job->m->b);
+    const size_t element = element_nbytes(&job->m->b);
+    const size_t ld_nbytes = job->m->b.ld * element;
     const size_t ready = count_ready(job, rows);
     uint32_t buffer[TXE_MAX_LANES * CHUNK_STEPS];
-    if (ready > 0)
-        kernels->transpose(out, width, (const uint32_t *)(const void *)rows,
-                           ld_nbytes / sizeof *out, n, ready);
+    for (size_t r = 0; ready > 0 && r < n; r += kernels->lanes) {
+        const size_t next = TXE_MIN(r + 2 * kernels->lanes, n);
+        for (size_t i = r + kernels->lanes; i < next; i++)
+            prefetch(rows + i * ld_nbytes, ready * sizeof *out);
+        kernels->transpose(
+            out + r, width, (const uint32_t *)(const void *)(rows + r * ld_nbytes),
+            ld_nbytes / sizeof *out, TXE_MIN(kernels->lanes, n - r), ready);
+    }
     for (size_t k = ready; k < job->steps; k += CHUNK_STEPS) {
         const size_t depth = TXE_MIN((size_t)CHUNK_STEPS, job->steps - k);
         for (size_t r = 0; r < n; r += kernels->lanes) {
             const size_t count = TXE_MIN(kernels->lanes, n - r);
-            for (size_t i = 0; i < count; i++)
-                lower_steps(job, buffer + i * CHUNK_STEPS, rows + (r + i) * ld_nbytes,
-                            k, depth);
+            for (size_t i = 0; i < count; i++) {
+                const unsigned char *row = rows + (r + i) * ld_nbytes;
+                if (r + i + AHEAD_ROWS < n)
+                    prefetch(row + AHEAD_ROWS * ld_nbytes + 2 * k * element,
+                             2 * depth * element);
+                lower_steps(job, buffer + i * CHUNK_STEPS, row, k, depth);
+            }
             kernels->transpose(out + k * width + r, width, buffer, CHUNK_STEPS, count,
                                depth);
         }
@@ -163,10 +186,9 @@ row_at(const struct txe_right *b, size_t k, size_t column)
 
 /* Two rows that share a step of bfloat16, n elements of each; converted into `memory`
  * where they are not bfloat16 yet.  Beyond K: zeros. */
-#define MAX_COLUMNS (MAX_GROUP * TXE_MAX_PANEL)
 struct row_pair {
     const uint16_t *row[2];
-    uint16_t memory[2][MAX_COLUMNS];
+    uint16_t memory[2][TXE_MAX_PANEL];
 };
 
 static void
@@ -186,32 +208,52 @@ take_pair(const struct job *job, struct row_pair *pair, size_t step, size_t colu
     }
 }
 
-/* All panels of a group at once, so that what is read of a row lies side by side. */
+/* Steps of a panel from `rows` rows of one piece of the matrix. */
+static void
+pack_steps(const struct job *job, uint32_t *out, size_t width, const void *x,
+           size_t rows, size_t n)
+{
+    const struct txe_right *b = &job->m->b;
+    if (job->m->precision == TXE_FLOAT32)
+        job->kernels->panel_f32(out, width, x, b->ld, rows, n);
+    else if (b->bf16)
+        job->kernels->panel_bf16(out, width, x, b->ld, rows, n);
+    else
+        job->kernels->panel_lowered(out, width, x, b->ld, rows, n);
+}
+
+/* Step s, whose two rows lie in two pieces. */
+static void
+pack_straddling_step(const struct job *job, uint32_t *out, size_t s, size_t column,
+                     size_t n)
+{
+    struct row_pair pair;
+    take_pair(job, &pair, s, column, n);
+    job->kernels->interleave(out, pair.row[0], pair.row[1], n);
+}
+
+/* A few rows of all panels of a group at a time, so that what is read of a row lies
+ * side by side. */
 static void
 pack_rows(const struct job *job, uint32_t *group, size_t first_panel, size_t last_panel)
 {
-    const bool f32 = job->m->precision == TXE_FLOAT32;
-    const struct columns begin = columns_of(job, first_panel);
-    const struct columns end = columns_of(job, last_panel - 1);
-    const size_t total = end.first + end.n - begin.first;
-    struct columns columns[MAX_GROUP];
-    for (size_t i = first_panel; i < last_panel; i++)
-        columns[i - first_panel] = columns_of(job, i);
-    struct row_pair pair;
-    for (size_t s = 0; s < job->steps; s++) {
-        const float *row = NULL;
-        if (f32)
-            row = row_at(&job->m->b, s, begin.first);
-        else
-            take_pair(job, &pair, s, begin.first, total);
-        for (size_t i = 0; i < last_panel - first_panel; i++) {
-            const struct columns *c = &columns[i];
-            const size_t at = c->first - begin.first;
-            uint32_t *out = group + at * job->steps + s * c->width;
-            if (f32)
-                memcpy(out, row + at, c->n * sizeof *out);
+    const struct txe_right *b = &job->m->b;
+    const size_t per_step = job->m->precision == TXE_FLOAT32 ? 1 : 2;
+    const size_t begin = columns_of(job, first_panel).first;
+    for (size_t s = 0, steps; s < job->steps; s += steps) {
+        const size_t k = s * per_step;
+        const size_t left = TXE_MIN(b->extent - k % b->extent, job->m->K - k);
+        const bool straddles = left < per_step && k + left < job->m->K;
+        const size_t some = TXE_MIN(left, (size_t)CHUNK_ROWS);
+        const size_t rows = k + some < job->m->K ? some / per_step * per_step : some;
+        steps = straddles ? 1 : (rows + per_step - 1) / per_step;
+        for (size_t i = first_panel; i < last_panel; i++) {
+            const struct columns c = columns_of(job, i);
+            uint32_t *out = group + (c.first - begin) * job->steps + s * c.width;
+            if (straddles)
+                pack_straddling_step(job, out, s, c.first, c.n);
             else
-                job->kernels->interleave(out, pair.row[0] + at, pair.row[1] + at, c->n);
+                pack_steps(job, out, c.width, row_at(b, k, c.first), rows, c.n);
         }
     }
 }
@@ -281,6 +323,9 @@ run_panel(const struct job *job, const uint32_t *panel, const struct columns *co
         tile.x = (const unsigned char *)m->a + row * m->lda_nbytes;
         if (m->y16 == NULL)
             tile.out = m->y[piece] + at * m->ldy + columns->first;
+        if (m->y16 == NULL && at + 2 * tiles->rows <= extent)
+            for (size_t r = tiles->rows; r < 2 * tiles->rows; r++)
+                prefetch(tile.out + r * m->ldy, columns->n * sizeof *tile.out);
         tiles->run(&tile);
         txe_tile_finish(
             &tile, job->kernels, m->act, m->act_params,

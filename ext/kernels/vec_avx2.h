@@ -207,8 +207,8 @@ low_halves(__m256i v)
     return _mm256_castsi256_si128(v);
 }
 
-static inline void
-v_store_bf16(uint16_t *p, vf v)
+static inline __m256i
+round_to_bf16(vf v)
 {
     __m256i bits = _mm256_castps_si256(v);
     __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
@@ -217,9 +217,24 @@ v_store_bf16(uint16_t *p, vf v)
     vf quiet =
         _mm256_castsi256_ps(_mm256_or_si256(bits, _mm256_set1_epi32(0x00400000)));
     vf nan = _mm256_cmp_ps(v, v, _CMP_UNORD_Q);
-    rounded =
-        _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(rounded), quiet, nan));
-    _mm_storeu_si128((__m128i *)(void *)p, low_halves(_mm256_srli_epi32(rounded, 16)));
+    return _mm256_castps_si256(
+        _mm256_blendv_ps(_mm256_castsi256_ps(rounded), quiet, nan));
+}
+
+static inline void
+v_store_bf16(uint16_t *p, vf v)
+{
+    _mm_storeu_si128((__m128i *)(void *)p,
+                     low_halves(_mm256_srli_epi32(round_to_bf16(v), 16)));
+}
+
+static inline void
+v_store_bf16_pairs(uint32_t *p, vf low, vf high)
+{
+    const __m256i upper = _mm256_set1_epi32((int32_t)0xFFFF0000u);
+    __m256i pairs = _mm256_or_si256(_mm256_srli_epi32(round_to_bf16(low), 16),
+                                    _mm256_and_si256(round_to_bf16(high), upper));
+    _mm256_storeu_si256((__m256i *)(void *)p, pairs);
 }
 
 static inline void

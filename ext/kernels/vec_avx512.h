@@ -186,18 +186,31 @@ v_load_u16(const uint16_t *p)
         _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p)));
 }
 
-/* VW bfloat16 of v, halves to even; NaN stays NaN. */
-static inline void
-v_store_bf16(uint16_t *p, vf v)
+static inline __m512i
+round_to_bf16(vf v)
 {
     __m512i bits = _mm512_castps_si512(v);
     __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
     __m512i rounded =
         _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
     vm nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
-    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x00400000));
+    return _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x00400000));
+}
+
+static inline void
+v_store_bf16(uint16_t *p, vf v)
+{
     _mm256_storeu_si256((__m256i *)(void *)p,
-                        _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
+                        _mm512_cvtepi32_epi16(_mm512_srli_epi32(round_to_bf16(v), 16)));
+}
+
+static inline void
+v_store_bf16_pairs(uint32_t *p, vf low, vf high)
+{
+    const __m512i upper = _mm512_set1_epi32((int32_t)0xFFFF0000u);
+    __m512i pairs = _mm512_or_si512(_mm512_srli_epi32(round_to_bf16(low), 16),
+                                    _mm512_and_si512(round_to_bf16(high), upper));
+    _mm512_storeu_si512(p, pairs);
 }
 
 /* VW whole numbers from -128 to 255 as the low bytes of integers. */

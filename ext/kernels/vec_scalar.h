@@ -206,14 +206,29 @@ v_load_u16(const uint16_t *p)
     return (float)*p;
 }
 
-/* VW bfloat16 of v, halves to even; NaN stays NaN. */
-static inline void
-v_store_bf16(uint16_t *p, vf v)
+/* Upper 16 bits: v as bfloat16, halves to even; NaN stays NaN. */
+static inline uint32_t
+round_to_bf16(vf v)
 {
     uint32_t bits = bits_of(v);
     uint32_t rounded = bits + 0x7FFFu + (bits >> 16 & 1);
     bool nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
-    *p = (uint16_t)((nan ? bits | 0x00400000u : rounded) >> 16);
+    return nan ? bits | 0x00400000u : rounded;
+}
+
+/* VW bfloat16 of v. */
+static inline void
+v_store_bf16(uint16_t *p, vf v)
+{
+    *p = (uint16_t)(round_to_bf16(v) >> 16);
+}
+
+/* The same of two vectors, those of each lane side by side in 32 bits, the first lower.
+ */
+static inline void
+v_store_bf16_pairs(uint32_t *p, vf low, vf high)
+{
+    *p = round_to_bf16(low) >> 16 | (round_to_bf16(high) & 0xFFFF0000u);
 }
 
 /* VW whole numbers from -128 to 255 as the low bytes of integers. */
