@@ -3,8 +3,8 @@
  *   z1 = x + drop(attention(x) O^T + b),  x1 = LN(z1);
  *   u = x1 U^T + b,  z2 = x1 + drop(act(u) D^T + b),  x = LN(z2).
  *
- * Saved are z1, u and z2 and what the products took; means, deviations, act(u) and the
- * probabilities of attention are computed again on the way back. */
+ * Saved are z1, u, z2, queries, keys, values and what attention gives; LayerNorms,
+ * act(u) and the probabilities of attention are computed again on the way back. */
 #include <string.h>
 
 #include "base/common.h"
@@ -208,7 +208,9 @@ txe_step_embeddings_backward(struct txe_step *step)
 
 /* One application of a layer, for its loops over rows. */
 struct layer {
+    size_t application;
     const struct txe_layer_weights *w, *d;
+    const struct txe_low *x; /* [T, C] its input */
     struct txe_saved *saved;
     struct txe_dropout output, feed_forward;
     const size_t *wanted; /* [R] rows of x, where R < T, or NULL */
@@ -227,6 +229,8 @@ layer_at(struct txe_step *step, size_t application)
     const bool narrow =
         application + 1 == step->napplications && step->plan.N < step->plan.T;
     struct layer layer = {
+        .application = application,
+        .x = application == 0 ? &step->x_first : &step->x_low,
         .w = &training->weights.layers[index],
         .d = &training->gradients.layers[index],
         .saved = &step->saved[application],
@@ -272,7 +276,7 @@ take_input(struct txe_step *step, void *context, const struct txe_block *block)
     const struct layer *layer = context;
     const size_t C = step->training->config.hidden_size;
     for (size_t t = block->first; t < block->end; t++)
-        txe_lower(step, &layer->saved->x, t, step->x + t * C, C);
+        txe_lower(step, layer->x, t, step->x + t * C, C);
 }
 
 /* What goes around attention: z1 = x, of the rows wanted. */
@@ -319,6 +323,7 @@ add_output(struct txe_step *step, struct layer *layer, const struct txe_dense *d
     txe_step_rows(step, n, BLOCK_ROWS, add_dropped, layer);
 }
 
+/* x1 = LN(z1) of a chunk of rows, and, on the way forward, z2 = x1. */
 static void
 norm_rows(struct txe_step *step, void *context, const struct txe_block *block)
 {
@@ -326,12 +331,34 @@ norm_rows(struct txe_step *step, void *context, const struct txe_block *block)
     const struct txe_training *training = step->training;
     const size_t C = training->config.hidden_size;
     for (size_t i = block->first; i < block->end; i++) {
-        txe_real *y = layer->saved->z2 + i * C;
-        training->math.layernorm(y, layer->saved->z1 + i * C,
+        const size_t row = layer->first + i;
+        txe_real *y = layer->z != NULL ? layer->z + row * C
+                                       : step->room + block->worker * step->room_width;
+        training->math.layernorm(y, layer->saved->z1 + row * C,
                                  layer->w->attention_norm.gamma,
                                  layer->w->attention_norm.beta,
                                  (txe_real)training->config.layer_norm_eps, 1, C);
-        txe_lower(step, &layer->saved->x1, i, y, C);
+        txe_lower(step, &step->x1, i, y, C);
+    }
+}
+
+/* x = LN(z2) of the layer before: the input of this one again. */
+static void
+norm_input_rows(struct txe_step *step, void *context, const struct txe_block *block)
+{
+    const struct layer *layer = context;
+    const struct txe_training *training = step->training;
+    const size_t C = training->config.hidden_size;
+    const size_t before = layer->application - 1;
+    const struct txe_norm_weights *norm =
+        &training->weights.layers[txe_config_layer_of(&training->config, before)]
+             .output_norm;
+    for (size_t t = block->first; t < block->end; t++) {
+        txe_real *y = step->room + block->worker * step->room_width;
+        training->math.layernorm(y, step->saved[before].z2 + t * C, norm->gamma,
+                                 norm->beta, (txe_real)training->config.layer_norm_eps,
+                                 1, C);
+        txe_lower(step, layer->x, t, y, C);
     }
 }
 
@@ -374,10 +401,11 @@ run_feed_forward(struct txe_step *step, struct layer *layer)
         dense_of(step, &layer->w->down, &layer->d->down, C, F);
     for (size_t first = 0; first < layer->R; first += TXE_STEP_ROWS) {
         const size_t n = TXE_MIN((size_t)TXE_STEP_ROWS, layer->R - first);
-        const struct txe_low x1 = txe_low_from(&saved->x1, first, 0);
         const struct txe_low u = txe_low_from(&saved->u, first, 0);
-        txe_dense_forward(step, &up, &x1, n, NULL, 0, &u, false);
         layer->first = first;
+        layer->z = saved->z2;
+        txe_step_rows(step, n, BLOCK_ROWS, norm_rows, layer);
+        txe_dense_forward(step, &up, &step->x1, n, NULL, 0, &u, false);
         txe_step_rows(step, n, BLOCK_ROWS, act_rows, layer);
         add_output(step, layer, &down, &step->act, saved->z2, first, n,
                    &layer->feed_forward);
@@ -398,7 +426,7 @@ txe_step_layer(struct txe_step *step, size_t application)
     txe_step_rows(step, layer.R, BLOCK_ROWS, take_residual, &layer);
     const struct txe_low qkv =
         txe_low_from(&saved->qkv, 0, queries * C * step->element);
-    txe_dense_forward(step, &input, &saved->x, T, NULL, 0, &qkv, false);
+    txe_dense_forward(step, &input, layer.x, T, NULL, 0, &qkv, false);
     if (layer.wanted != NULL) {
         const struct txe_dense query = attention_input(step, &layer, 0, 1);
         txe_dense_forward(step, &query, &saved->x_wanted, layer.R, NULL, 0,
@@ -410,7 +438,6 @@ txe_step_layer(struct txe_step *step, size_t application)
         add_output(step, &layer, &output, &rows, saved->z1, first,
                    TXE_MIN((size_t)TXE_STEP_ROWS, layer.R - first), &layer.output);
     }
-    txe_step_rows(step, layer.R, BLOCK_ROWS, norm_rows, &layer);
     run_feed_forward(step, &layer);
     txe_step_rows(step, layer.R, BLOCK_ROWS, norm_output_rows, &layer);
 }
@@ -447,16 +474,16 @@ run_feed_forward_back(struct txe_step *step, struct layer *layer)
 {
     const struct txe_config *config = &step->training->config;
     const size_t C = config->hidden_size, F = config->intermediate_size;
-    struct txe_saved *saved = layer->saved;
     const struct txe_dense up = dense_of(step, &layer->w->up, &layer->d->up, F, C);
     const struct txe_dense down =
         dense_of(step, &layer->w->down, &layer->d->down, C, F);
     for (size_t first = 0; first < layer->R; first += TXE_STEP_ROWS) {
         const size_t n = TXE_MIN((size_t)TXE_STEP_ROWS, layer->R - first);
         const struct txe_low dy = txe_low_from(&step->dy, first, 0);
-        const struct txe_low x1 = txe_low_from(&saved->x1, first, 0);
         txe_dense_backward(step, &down, &dy, n, step->wide, F, NULL, false);
         layer->first = first;
+        layer->z = NULL;
+        txe_step_rows(step, n, BLOCK_ROWS, norm_rows, layer);
         txe_step_rows(step, n, TXE_ACT_ROWS, act_rows_back, layer);
         for (size_t i = 0; i < (n + TXE_ACT_ROWS - 1) / TXE_ACT_ROWS; i++)
             for (size_t p = 0; p < txe_activation_nparams(config->act); p++)
@@ -464,7 +491,7 @@ run_feed_forward_back(struct txe_step *step, struct layer *layer)
                     *txe_gradient(layer->d->act.params[p]) +=
                         step->partials[i * TXE_MAX_ACT_PARAMS + p];
         txe_dense_gradient(step, &down, &dy, &step->act, n);
-        txe_dense_gradient(step, &up, &step->du, &x1, n);
+        txe_dense_gradient(step, &up, &step->du, &step->x1, n);
         txe_dense_backward(step, &up, &step->du, n, step->dx + first * C, C, NULL,
                            true);
     }
@@ -524,6 +551,10 @@ txe_step_layer_backward(struct txe_step *step, size_t application)
     const struct txe_dense input = attention_input(step, &layer, queries, 3);
     const struct txe_low dqkv =
         txe_low_from(&step->dqkv, 0, queries * C * step->element);
-    txe_dense_gradient(step, &input, &dqkv, &saved->x, T);
+    /* With checkpointing, and of the last layer, it still stands there. */
+    if (application > 0 && application + 1 < step->napplications &&
+        !step->training->checkpointing)
+        txe_step_rows(step, T, BLOCK_ROWS, norm_input_rows, &layer);
+    txe_dense_gradient(step, &input, &dqkv, layer.x, T);
     txe_dense_backward(step, &input, &dqkv, T, step->dx, C, NULL, true);
 }

@@ -265,11 +265,9 @@ place_saved(struct txe_layout *layout, struct txe_step *step, struct txe_saved *
     const struct txe_config *config = &step->training->config;
     const size_t C = config->hidden_size, F = config->intermediate_size;
     const size_t T = step->plan.T;
-    saved->x = place_low(layout, step, T, C);
     saved->qkv = place_low(layout, step, T, 3 * C);
     saved->context = place_low(layout, step, R, C);
     saved->z1 = txe_place(layout, R, C * sizeof *saved->z1);
-    saved->x1 = place_low(layout, step, R, C);
     saved->u = place_low(layout, step, R, F);
     saved->z2 = txe_place(layout, R, C * sizeof *saved->z2);
 }
@@ -329,7 +327,10 @@ lay_out(struct txe_step *step, struct txe_layout *layout)
     step->x = txe_place(layout, T, C * sizeof *step->x);
     step->z0 = txe_place(layout, T, E * sizeof *step->z0);
     step->e = place_low(layout, step, txe_config_projects(config) ? T : 0, E);
+    step->x_first = place_low(layout, step, T, C);
+    step->x_low = place_low(layout, step, step->napplications > 1 ? T : 0, C);
     place_layers(layout, step);
+    step->x1 = place_low(layout, step, rows, C);
     step->narrow = txe_place(layout, rows, C * sizeof *step->narrow);
     step->act = place_low(layout, step, rows, F);
 

@@ -20,15 +20,13 @@ struct txe_low {
 };
 
 /* What the backward pass of one application of a layer reads.  R rows: T, or in the
- * last layer those that the losses need. */
+ * last layer those that the losses need.  What a LayerNorm gives is computed again. */
 struct txe_saved {
-    struct txe_low x;        /* [T, C] the layer's input */
     struct txe_low x_wanted; /* [R, C] of it what asks for attention, where R < T */
     struct txe_low qkv;      /* [T, 3C]; without queries where R < T */
     struct txe_low queries;  /* [R, C], where R < T */
     struct txe_low context;  /* [R, C] what attention gives */
     txe_real *z1;            /* [R, C] before the first LayerNorm */
-    struct txe_low x1;       /* [R, C] behind it */
     struct txe_low u;        /* [R, F] before the activation */
     txe_real *z2;            /* [R, C] before the second LayerNorm */
 };
@@ -41,11 +39,14 @@ struct txe_step {
     struct txe_step_result *result;
     struct txe_plan plan;
     size_t nworkers, napplications;
-    size_t element;   /* bytes of an element of struct txe_low */
-    uint64_t *keys;   /* [T] of the dropout of each row */
-    txe_real *x;      /* [T, C] residual stream; after the last layer [N, C] */
-    txe_real *z0;     /* [T, E] embeddings before their LayerNorm */
-    struct txe_low e; /* [T, E] what the projection takes */
+    size_t element;         /* bytes of an element of struct txe_low */
+    uint64_t *keys;         /* [T] of the dropout of each row */
+    txe_real *x;            /* [T, C] residual stream; after the last layer [N, C] */
+    txe_real *z0;           /* [T, E] embeddings before their LayerNorm */
+    struct txe_low e;       /* [T, E] what the projection takes */
+    struct txe_low x_low;   /* [T, C] the input of the layer at work */
+    struct txe_low x_first; /* [T, C] that of the first layer */
+    struct txe_low x1;      /* [STEP_ROWS, C] what the first LayerNorm gives */
     txe_real **kept; /* [napplications] of [T, C]: layers' inputs, with checkpointing */
     struct txe_saved *saved; /* [napplications]; with checkpointing [1] */
 
