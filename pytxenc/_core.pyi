@@ -226,6 +226,9 @@ def gradient_norm(gradients: _Floats, segments: NDArray[np.int64], /) -> float:
     """Euclidean norm of all segments together, finite where all their elements are."""
 
 def fill_zero(array: _Floats, /) -> None: ...
+def use_small_pages(array: _Floats, /) -> None:
+    """Ask for small pages under an array of which little will be written."""
+
 def blend(average: _Floats, values: _Floats, weight: float, /) -> None:
     """average += weight * (values - average)."""
 

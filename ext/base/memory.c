@@ -123,6 +123,24 @@ txe_pages_drop(const void *data, size_t nbytes)
     unlock();
 }
 
+void
+txe_pages_small(void *data, size_t nbytes)
+{
+#ifdef MADV_NOHUGEPAGE
+    const long unit = sysconf(_SC_PAGESIZE);
+    const uintptr_t start = (uintptr_t)data, end = start + nbytes;
+    if (unit <= 0)
+        return;
+    const uintptr_t page = (uintptr_t)unit;
+    const uintptr_t first = (start + page - 1) / page * page, last = end / page * page;
+    if (first < last)
+        (void)madvise((void *)first, last - first, MADV_NOHUGEPAGE);
+#else
+    (void)data;
+    (void)nbytes;
+#endif
+}
+
 /* ---- memory for the next call ---- */
 
 struct txe_block {

@@ -35,6 +35,10 @@ void txe_pages_end(const void *data);
  * one noted range; else does nothing.  Their content stays.  Thread-safe. */
 void txe_pages_drop(const void *data, size_t nbytes);
 
+/* Asks for small pages under these nbytes, of which only a few places will be written
+ * to, so that the others take no memory.  A wish: failing is no matter. */
+void txe_pages_small(void *data, size_t nbytes);
+
 /* A block of memory that one call leaves behind for the next, so that a steady state
  * allocates nothing.  Zeroed: none yet.  Any number of threads may take and give at
  * once. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/common.h"
+#include "base/memory.h"
 #include "python/buffers.h"
 #include "python/convert.h"
 #include "train/optimizer.h"
@@ -310,6 +311,19 @@ fill_zero(PyObject *Py_UNUSED(module), PyObject *array)
 }
 
 static PyObject *
+use_small_pages(PyObject *Py_UNUSED(module), PyObject *array)
+{
+    struct call call = {.buffers = {.count = 0}};
+    PyObject *result = NULL;
+    if (read_floats(&call, &call.values, array, 0, PyBUF_WRITABLE) == 0) {
+        txe_pages_small(call.values, count_of(&call) * sizeof *call.values);
+        result = Py_NewRef(Py_None);
+    }
+    call_release(&call);
+    return result;
+}
+
+static PyObject *
 blend(PyObject *module, PyObject *args)
 {
     PyObject *average, *values;
@@ -342,6 +356,10 @@ static PyMethodDef functions[] = {
                "Euclidean norm of all segments together.")},
     {"fill_zero", fill_zero, METH_O,
      PyDoc_STR("fill_zero(array, /)\n--\n\nSet a float32 array to zero.")},
+    {"use_small_pages", use_small_pages, METH_O,
+     PyDoc_STR("use_small_pages(array, /)\n--\n\n"
+               "Ask for small pages under a float32 array of which little will be\n"
+               "written.")},
     {"blend", blend, METH_VARARGS,
      PyDoc_STR("blend(average, values, weight, /)\n--\n\n"
                "average += weight * (values - average), in float32.")},

@@ -232,6 +232,7 @@ txe_sgd_step(float *p, float *b, const float *g, struct txe_segments segments,
 }
 
 /* Elements of a piece of a whole array: so many that memset goes past the caches. */
+#define ZEROED_AT_ONCE 1024 /* elements: a page */
 #define PIECE ((size_t)1 << 20)
 
 struct whole {
@@ -242,12 +243,27 @@ struct whole {
     const struct txe_optimizer_kernels *kernels;
 };
 
+/* Whether all bits of n >= 1 elements are 0. */
+static bool
+is_zero(const float *x, size_t n)
+{
+    static const float zero = 0;
+    return memcmp(x, &zero, sizeof zero) == 0 &&
+           memcmp(x, x + 1, (n - 1) * sizeof *x) == 0;
+}
+
+/* What is zero already is not written to: memory that nothing was ever written to takes
+ * no room. */
 static void
 zero_piece(void *context, size_t index, size_t worker)
 {
     const struct whole *w = context;
-    size_t first = index * PIECE;
-    memset(w->to + first, 0, TXE_MIN(PIECE, w->n - first) * sizeof *w->to);
+    const size_t end = TXE_MIN((index + 1) * PIECE, w->n);
+    for (size_t first = index * PIECE, n; first < end; first += n) {
+        n = TXE_MIN((size_t)ZEROED_AT_ONCE, end - first);
+        if (!is_zero(w->to + first, n))
+            memset(w->to + first, 0, n * sizeof *w->to);
+    }
 }
 
 static void

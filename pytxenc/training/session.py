@@ -134,6 +134,12 @@ class Session:
         gradients: dict[str, NDArray[np.float32] | None] = dict(
             self.flat.views(self.flat.gradients)
         )
+        words = model._word_table()
+        if list(self.flat.sources.values()).count(words) == 1:
+            # Look-ups write to the rows of some words; a decoder tied to them, to all.
+            table = gradients[words]
+            assert table is not None
+            _core.use_small_pages(table.reshape(-1))
         for name, source in self.flat.sources.items():
             if source in self.frozen:
                 gradients[name] = None
@@ -253,7 +259,7 @@ class Session:
 
     def zero_grad(self) -> None:
         """Set all gradients to zero."""
-        self.flat.gradients.fill(0)
+        _core.fill_zero(self.flat.gradients)
 
     def sync(self) -> None:
         """Let calls of the model see the parameters as they are now.
