@@ -85,6 +85,7 @@ columns_of(const struct job *job, size_t panel_index)
 /* Rows that are read next: a row of weights is too short for the processor to see where
  * the next one is, and far from it. */
 #define AHEAD_ROWS 4
+#define MIN_STEPS_AHEAD 128 /* of a tile: in fewer there is no time for it */
 /* Rows that all panels of a group take in turn. */
 #define CHUNK_ROWS 64
 
@@ -317,13 +318,15 @@ run_panel(const struct job *job, const uint32_t *panel, const struct columns *co
         .vectors = columns->width / lanes,
         .last = columns->n - (columns->width - lanes),
     };
+    /* What is added to comes from memory while the tile before is computed. */
+    const bool ahead = m->add && job->steps >= MIN_STEPS_AHEAD;
     for (; row < end; row += tile.rows) {
         const size_t piece = row / extent, at = row % extent;
         tile.rows = TXE_MIN(TXE_MIN(tiles->rows, end - row), extent - at);
         tile.x = (const unsigned char *)m->a + row * m->lda_nbytes;
         if (m->y16 == NULL)
             tile.out = m->y[piece] + at * m->ldy + columns->first;
-        if (m->y16 == NULL && at + 2 * tiles->rows <= extent)
+        if (ahead && at + 2 * tiles->rows <= extent)
             for (size_t r = tiles->rows; r < 2 * tiles->rows; r++)
                 prefetch(tile.out + r * m->ldy, columns->n * sizeof *tile.out);
         tiles->run(&tile);

@@ -124,7 +124,7 @@ txe_dense_backward(struct txe_step *step, const struct txe_dense *dense,
                    const struct txe_low *low, bool add)
 {
     const size_t element = element_of(dense->precision);
-    const bool deep = dense->npieces == 1 && dense->out > MAX_DEPTH;
+    const bool deep = dense->npieces == 1 && dense->out > MAX_DEPTH && low == NULL;
     const size_t depth = deep ? MAX_DEPTH : dense->out;
     for (size_t first = 0; n != 0 && first < dense->out; first += depth) {
         const size_t rows = TXE_MIN(depth, dense->out - first);
