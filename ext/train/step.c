@@ -318,8 +318,11 @@ lay_out(struct txe_step *step, struct txe_layout *layout)
     const size_t V = predicts ? config->vocab_size : 0;
     const bool back = step->options->backward;
     const size_t R = back ? T : 0;
-    step->logits_rows =
-        TXE_MIN(N, TXE_MAX((size_t)16, TXE_LOGITS_ELEMENTS / TXE_MAX(V, (size_t)1)));
+    /* The decoder is laid out anew for every chunk of rows: few, and of one size. */
+    const size_t limit =
+        TXE_MAX((size_t)16, TXE_LOGITS_ELEMENTS / TXE_MAX(V, (size_t)1));
+    const size_t chunks = TXE_MAX((N + limit - 1) / limit, (size_t)1);
+    step->logits_rows = (N + chunks - 1) / chunks;
     const size_t P = predicts ? step->logits_rows : 0;
 
     step->keys = txe_place(layout, T, sizeof *step->keys);

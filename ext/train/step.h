@@ -10,7 +10,7 @@
 #define TXE_STEP_ROWS \
     512                 /* rows of the feed-forward, and of sums over rows, at a time */
 #define TXE_ACT_ROWS 16 /* rows of a block of activations */
-#define TXE_LOGITS_ELEMENTS ((size_t)4 << 20) /* logits at a time */
+#define TXE_LOGITS_ELEMENTS ((size_t)8 << 20) /* logits at a time, about */
 
 /* Rows as the products take them, `stride` bytes apart: txe_real, or bfloat16 with a
  * zero behind an odd row. */

@@ -161,9 +161,16 @@ def test_names_of_the_library(page):
     found = {name: "absent" for name in names if not hasattr(pytxenc, name)}
     for name in names - set(found):
         theirs = getattr(transformers, name, None)
-        if dataclasses.is_dataclass(theirs) and not name.endswith("Config"):
+        if name == "TrainingArguments":  # which takes more fields than it has
+            ours = pytxenc.TrainingArguments()
             fields = [field.name for field in dataclasses.fields(theirs)]
-            assert [field.name for field in dataclasses.fields(getattr(pytxenc, name))] == fields
+            assert [field for field in fields if not hasattr(ours, field)] == []
+        elif dataclasses.is_dataclass(theirs) and not name.endswith("Config"):
+            fields = [field.name for field in dataclasses.fields(theirs)]
+            here = [field.name for field in dataclasses.fields(getattr(pytxenc, name))]
+            if name == "TrainerState":  # which counts more
+                here = [field for field in here if field in fields]
+            assert here == fields
     check(found, names, page["Classes and functions"])
 
 
