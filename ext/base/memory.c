@@ -105,17 +105,29 @@ txe_pages_end(const void *data)
     unlock();
 }
 
+/* The whole pages within these nbytes: from *first up to *last; false where there are
+ * none. */
+static bool
+find_pages(uintptr_t *first, uintptr_t *last, const void *data, size_t nbytes)
+{
+    const long unit = sysconf(_SC_PAGESIZE);
+    if (unit <= 0)
+        return false;
+    const uintptr_t page = (uintptr_t)unit, start = (uintptr_t)data;
+    *first = (start + page - 1) / page * page;
+    *last = (start + nbytes) / page * page;
+    return *first < *last;
+}
+
 void
 txe_pages_drop(const void *data, size_t nbytes)
 {
-    const long unit = sysconf(_SC_PAGESIZE);
     const uintptr_t start = (uintptr_t)data, end = start + nbytes;
-    if (unit <= 0)
+    uintptr_t first, last;
+    if (!find_pages(&first, &last, data, nbytes))
         return;
-    const uintptr_t page = (uintptr_t)unit;
-    const uintptr_t first = (start + page - 1) / page * page, last = end / page * page;
     lock(); /* held until it is done, so that the range cannot end meanwhile */
-    for (size_t i = 0; i < noted.count && first < last; i++)
+    for (size_t i = 0; i < noted.count; i++)
         if (noted.ranges[i].start <= start && end <= noted.ranges[i].end) {
             (void)madvise((void *)first, last - first, MADV_DONTNEED);
             break;
@@ -127,13 +139,8 @@ void
 txe_pages_small(void *data, size_t nbytes)
 {
 #ifdef MADV_NOHUGEPAGE
-    const long unit = sysconf(_SC_PAGESIZE);
-    const uintptr_t start = (uintptr_t)data, end = start + nbytes;
-    if (unit <= 0)
-        return;
-    const uintptr_t page = (uintptr_t)unit;
-    const uintptr_t first = (start + page - 1) / page * page, last = end / page * page;
-    if (first < last)
+    uintptr_t first, last;
+    if (find_pages(&first, &last, data, nbytes))
         (void)madvise((void *)first, last - first, MADV_NOHUGEPAGE);
 #else
     (void)data;

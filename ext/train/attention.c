@@ -141,17 +141,9 @@ multiply(const struct head *head, txe_real *y, size_t ldy, const struct txe_low 
               .ld = b->stride / step->element,
               .rows = by_rows,
               .bf16 = bf16},
-        .y = {y},
-        .ldy = ldy,
         .add = add,
     };
-    if (low != NULL && bf16) {
-        m.y16 = (uint16_t *)(void *)low->data;
-        m.ldy16 = low->stride / sizeof(uint16_t);
-    } else if (low != NULL) {
-        m.y[0] = (txe_real *)(void *)low->data;
-        m.ldy = low->stride / sizeof(txe_real);
-    }
+    txe_result_to(&m, y, ldy, low);
     txe_matmul_run_here(&m, step->training->kernels, head->room.scratch);
 }
 

@@ -100,21 +100,13 @@ txe_dense_forward(struct txe_step *step, const struct txe_dense *dense,
         .a = x->data,
         .lda_nbytes = x->stride,
         .b = {.npieces = dense->npieces, .extent = dense->out, .ld = dense->in},
-        .y = {y},
-        .ldy = ldy,
         .add = add,
     };
     for (size_t i = 0; i < dense->npieces; i++) {
         m.b.data[i] = dense->w[i]->weight;
         m.bias[i] = dense->w[i]->bias;
     }
-    if (low != NULL && element_of(dense->precision) == sizeof(uint16_t)) {
-        m.y16 = (uint16_t *)(void *)low->data;
-        m.ldy16 = low->stride / sizeof(uint16_t);
-    } else if (low != NULL) {
-        m.y[0] = (txe_real *)(void *)low->data;
-        m.ldy = low->stride / sizeof(txe_real);
-    }
+    txe_result_to(&m, y, ldy, low);
     txe_matmul_run(&m, step->training->kernels, step->scratch, step->nworkers);
 }
 
@@ -139,19 +131,11 @@ txe_dense_backward(struct txe_step *step, const struct txe_dense *dense,
                   .extent = rows,
                   .ld = dense->in,
                   .rows = true},
-            .y = {dx},
-            .ldy = lddx,
             .add = add || first > 0,
         };
         for (size_t i = 0; i < dense->npieces; i++)
             m.b.data[i] = dense->w[i]->weight + first * dense->in;
-        if (low != NULL && element == sizeof(uint16_t)) {
-            m.y16 = (uint16_t *)(void *)low->data;
-            m.ldy16 = low->stride / sizeof(uint16_t);
-        } else if (low != NULL) {
-            m.y[0] = (txe_real *)(void *)low->data;
-            m.ldy = low->stride / sizeof(txe_real);
-        }
+        txe_result_to(&m, dx, lddx, low);
         txe_matmul_run(&m, step->training->kernels, step->scratch, step->nworkers);
     }
 }

@@ -90,6 +90,21 @@ txe_low_from(const struct txe_low *low, size_t row, size_t nbytes)
     return (struct txe_low){low->data + row * low->stride + nbytes, low->stride};
 }
 
+/* The result of a product to rows y, ldy apart, or, if not NULL, to `low`. */
+static inline void
+txe_result_to(struct txe_matmul *m, txe_real *y, size_t ldy, const struct txe_low *low)
+{
+    m->y[0] = y;
+    m->ldy = ldy;
+    if (low != NULL && m->precision == TXE_BFLOAT16) {
+        m->y16 = (uint16_t *)(void *)low->data;
+        m->ldy16 = low->stride / sizeof(uint16_t);
+    } else if (low != NULL) {
+        m->y[0] = (txe_real *)(void *)low->data;
+        m->ldy = low->stride / sizeof(txe_real);
+    }
+}
+
 /* x [n] into row t. */
 void txe_lower(const struct txe_step *step, const struct txe_low *low, size_t t,
                const txe_real *x, size_t n);
