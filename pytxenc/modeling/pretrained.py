@@ -22,6 +22,10 @@ from .parameters import Parameters
 from .precision import Precision, check_device_map, pop_precision
 from .saving import Saving
 
+if TYPE_CHECKING:
+    from ..optim.base import Optimizer
+    from ..training.session import Session, StepResult
+
 # Keywords of transformers' from_pretrained that change nothing here.
 _WITHOUT_EFFECT = frozenset(
     {"low_cpu_mem_usage", "weights_only", "disable_mmap", "_fast_init",
@@ -64,6 +68,7 @@ class PreTrainedModel(Parameters, Precision, Saving):
     _ties: ClassVar[dict[str, str]] = {}
 
     _part_of: str | None = None
+    _session: Session | None = None  # the newest that trains this model
     _pack_weights: bool = True
     training: bool
 
@@ -422,6 +427,25 @@ class PreTrainedModel(Parameters, Precision, Saving):
     def eval(self: Self) -> Self:
         """The same as train(False)."""
         return self.train(False)
+
+    def train_step(
+        self, batch: Mapping[str, Any], optimizer: Optimizer, *, max_grad_norm: float | None = None
+    ) -> StepResult:
+        """One step of training on one batch, by the session that was made of this model.
+
+        Args:
+            batch: the model's arguments by name, labels among them.
+            optimizer: one of that session.
+            max_grad_norm: the gradients' norm is clipped to it.
+
+        RuntimeError without a session; other errors as of `Session.train_step`.
+        """
+        if self._session is None:
+            raise RuntimeError(
+                "a model is trained by a session: session = pytxenc.Session(model), "
+                "optimizer = pytxenc.AdamW(session)"
+            )
+        return self._session.train_step(batch, optimizer, max_grad_norm=max_grad_norm)
 
     @property
     def base_model(self) -> PreTrainedModel:

@@ -95,8 +95,8 @@ class Session:
             optimizer.step(max_grad_norm=1.0)
             optimizer.zero_grad()
 
-    and `session.train_step(batch, optimizer)` is its body.  Calls of the model see what was
-    learned after `sync()`.
+    and `session.train_step(batch, optimizer)`, or `model.train_step`, is its body.  Calls of the
+    model see what was learned after `sync()`.
 
     Args:
         model: any model with a loss (every class with a head).  One without a head is trained
@@ -149,6 +149,7 @@ class Session:
         self._parameters = parameters
         self._calls = 0
         self.sync()
+        model._session = self
 
     def __call__(self, *, label_smoothing: float = 0.0, **batch: Any) -> Loss:
         """The loss of a batch: the model's arguments by name, labels among them.

@@ -57,6 +57,20 @@ def test_train_step_is_the_body_of_the_loop():
     np.testing.assert_array_equal(*results)
 
 
+def test_train_step_of_the_model_is_that_of_its_session():
+    results = []
+    for of_model in (True, False):
+        model = make()
+        with pytest.raises(RuntimeError, match="Session"):
+            model.train_step(make_batch(), None)
+        session = Session(model)
+        step = model.train_step if of_model else session.train_step
+        optimizer = AdamW(session, lr=1e-2)
+        results.append((step(make_batch(), optimizer, max_grad_norm=1.0).loss, session.flat.values))
+    assert results[0][0] == results[1][0]
+    np.testing.assert_array_equal(results[0][1], results[1][1])
+
+
 def test_losses_can_be_scaled_before_the_backward_pass():
     session, batch = Session(make()), make_batch()
     session.dropout = dict.fromkeys(session.dropout, 0.0)
