@@ -88,11 +88,11 @@ struct txe_step_result {
 
 /* Runs one batch.  Work is split over the thread pool; results and gradients are the
  * same bits for any number of threads, with and without checkpointing, and whatever
- * padding the batch has.  Formulas of the forward pass as of txe_encoder_forward; the
- * padding row of the word table (of RoBERTa's position table too) gets no gradient from
- * look-ups. One caller at a time.  Memory is kept for the next call.  TXE_EINDEX (an id
- * or label outside its table, and where), TXE_EVALUE, TXE_ENOMEM; gradients are then
- * unchanged. */
+ * padding inputs->mask leaves out.  Formulas of the forward pass as of
+ * txe_encoder_forward; the padding row of the word table (of RoBERTa's position table
+ * too) gets no gradient from look-ups. One caller at a time.  Memory is kept for the
+ * next call.  TXE_EINDEX (an id or label outside its table, and where), TXE_EVALUE,
+ * TXE_ENOMEM; gradients are then unchanged. */
 txe_status txe_training_step(struct txe_training *training,
                              const struct txe_inputs *inputs,
                              const struct txe_targets *targets,
