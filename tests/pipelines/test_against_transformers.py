@@ -68,13 +68,37 @@ def test_text_classification_as_made(both, assert_same, texts):
 # ---- fill-mask ----
 
 
+def settle_ties(ours, theirs):
+    """Our guesses in their order where scores differ by rounding alone; returns ours.
+
+    Such guesses may be the other way round, and the last be the one behind it.
+    """
+    if isinstance(theirs, dict):
+        return ours
+    for i, guess in enumerate(theirs):
+        if not isinstance(guess, dict):
+            settle_ties(ours[i], guess)
+            continue
+        if ours[i]["token"] == guess["token"]:
+            continue
+        if abs(ours[i]["score"] - guess["score"]) > 1e-5 * guess["score"]:
+            continue
+        places = [j for j in range(i + 1, len(ours)) if ours[j]["token"] == guess["token"]]
+        if places:
+            ours[i], ours[places[0]] = ours[places[0]], ours[i]
+        elif i == len(theirs) - 1:
+            ours[i] = guess
+    return ours
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_fill_mask(both, assert_same, texts, family):
     ours, theirs = both("fill-mask", family, "ForMaskedLM")
     one, two = masked(theirs, texts)
     for inputs in (one[0], one, one[:1], two[0], two, [*one, *two], [[one[0]]]):
         for options in ({}, {"top_k": 1}, {"top_k": 40}):
-            assert_same(ours(inputs, **options), theirs(inputs, **options))
+            expected = theirs(inputs, **options)
+            assert_same(settle_ties(ours(inputs, **options), expected), expected)
     kwargs = {"tokenizer_kwargs": {"truncation": True, "max_length": 12}}
     short = [text for text in one if len(theirs.tokenizer(text)["input_ids"]) <= 12]
     assert short
