@@ -99,4 +99,12 @@ txe_fold(uint64_t a, uint64_t b)
 #define TXE_PREFETCH_FAR(address) ((void)(address))
 #endif
 
+/* The same of all lines from `data` on to the cache behind the nearest. */
+static inline void
+txe_prefetch_far(const void *data, size_t nbytes)
+{
+    for (size_t i = 0; i < nbytes; i += 64)
+        TXE_PREFETCH_FAR((const char *)data + i);
+}
+
 #endif

@@ -13,6 +13,14 @@ void *txe_alloc_lines(size_t nbytes);
 /* Bytes of a cache line; the blocks given out here begin at one. */
 #define TXE_LINE_NBYTES 64
 
+/* Bytes from one row of nbytes to the next: an odd number of cache lines, as rows that
+ * are a power of two apart would drive each other out of the cache. */
+static inline size_t
+txe_row_stride(size_t nbytes)
+{
+    return ((nbytes + TXE_LINE_NBYTES - 1) / TXE_LINE_NBYTES | 1) * TXE_LINE_NBYTES;
+}
+
 /* Arrays one behind the other in one block.  The same calls first count, with `memory`
  * NULL, and then, from nbytes 0 on again, give the addresses. */
 struct txe_layout {

@@ -17,20 +17,13 @@ interleave(uint32_t *restrict y, const uint16_t *restrict low,
  * for the processor to see where the next one is. */
 #define ROWS_AHEAD 16
 
-static inline void
-fetch_row(const void *row, size_t nbytes)
-{
-    for (size_t i = 0; i < nbytes; i += 64)
-        TXE_PREFETCH_FAR((const char *)row + i);
-}
-
 static void
 panel_f32(uint32_t *out, size_t ldout, const float *x, size_t ld, size_t K, size_t n)
 {
     for (size_t k = 0; k < K; k++, x += ld, out += ldout) {
         float *to = (float *)(void *)out;
         size_t c = 0;
-        fetch_row(x + ROWS_AHEAD * ld, n * sizeof *x);
+        txe_prefetch_far(x + ROWS_AHEAD * ld, n * sizeof *x);
         for (; c + VW <= n; c += VW)
             v_store(to + c, v_load(x + c));
         if (c < n)
@@ -44,8 +37,8 @@ panel_bf16(uint32_t *out, size_t ldout, const uint16_t *x, size_t ld, size_t K,
 {
     static const uint16_t none[MAX_PANEL] = {0};
     for (size_t k = 0; k < K; k += 2, x += 2 * ld, out += ldout) {
-        fetch_row(x + ROWS_AHEAD * ld, n * sizeof *x);
-        fetch_row(x + (ROWS_AHEAD + 1) * ld, n * sizeof *x);
+        txe_prefetch_far(x + ROWS_AHEAD * ld, n * sizeof *x);
+        txe_prefetch_far(x + (ROWS_AHEAD + 1) * ld, n * sizeof *x);
         interleave(out, x, k + 1 < K ? x + ld : none, n);
     }
 }
@@ -58,8 +51,8 @@ panel_lowered(uint32_t *out, size_t ldout, const float *x, size_t ld, size_t K,
     for (size_t k = 0; k < K; k += 2, x += 2 * ld, out += ldout) {
         const float *second = k + 1 < K ? x + ld : none;
         size_t c = 0;
-        fetch_row(x + ROWS_AHEAD * ld, n * sizeof *x);
-        fetch_row(x + (ROWS_AHEAD + 1) * ld, n * sizeof *x);
+        txe_prefetch_far(x + ROWS_AHEAD * ld, n * sizeof *x);
+        txe_prefetch_far(x + (ROWS_AHEAD + 1) * ld, n * sizeof *x);
         for (; c + VW <= n; c += VW)
             v_store_bf16_pairs(out + c, v_load(x + c), v_load(second + c));
         if (c < n) {

@@ -89,13 +89,6 @@ columns_of(const struct job *job, size_t panel_index)
 /* Rows that all panels of a group take in turn. */
 #define CHUNK_ROWS 64
 
-static void
-prefetch(const void *data, size_t nbytes)
-{
-    for (size_t i = 0; i < nbytes; i += TXE_LINE_NBYTES)
-        TXE_PREFETCH_FAR((const char *)data + i);
-}
-
 /* ---- panels from columns that lie in rows of memory ---- */
 
 /* Steps [first, first + n) of one such row, as bfloat16; beyond K zeros. */
@@ -136,7 +129,7 @@ transpose_rows(const struct job *job, uint32_t *out, size_t width,
     for (size_t r = 0; ready > 0 && r < n; r += kernels->lanes) {
         const size_t next = TXE_MIN(r + 2 * kernels->lanes, n);
         for (size_t i = r + kernels->lanes; i < next; i++)
-            prefetch(rows + i * ld_nbytes, ready * sizeof *out);
+            txe_prefetch_far(rows + i * ld_nbytes, ready * sizeof *out);
         kernels->transpose(
             out + r, width, (const uint32_t *)(const void *)(rows + r * ld_nbytes),
             ld_nbytes / sizeof *out, TXE_MIN(kernels->lanes, n - r), ready);
@@ -148,8 +141,8 @@ transpose_rows(const struct job *job, uint32_t *out, size_t width,
             for (size_t i = 0; i < count; i++) {
                 const unsigned char *row = rows + (r + i) * ld_nbytes;
                 if (r + i + AHEAD_ROWS < n)
-                    prefetch(row + AHEAD_ROWS * ld_nbytes + 2 * k * element,
-                             2 * depth * element);
+                    txe_prefetch_far(row + AHEAD_ROWS * ld_nbytes + 2 * k * element,
+                                     2 * depth * element);
                 lower_steps(job, buffer + i * CHUNK_STEPS, row, k, depth);
             }
             kernels->transpose(out + k * width + r, width, buffer, CHUNK_STEPS, count,
@@ -328,7 +321,7 @@ run_panel(const struct job *job, const uint32_t *panel, const struct columns *co
             tile.out = m->y[piece] + at * m->ldy + columns->first;
         if (ahead && at + 2 * tiles->rows <= extent)
             for (size_t r = tiles->rows; r < 2 * tiles->rows; r++)
-                prefetch(tile.out + r * m->ldy, columns->n * sizeof *tile.out);
+                txe_prefetch_far(tile.out + r * m->ldy, columns->n * sizeof *tile.out);
         tiles->run(&tile);
         txe_tile_finish(
             &tile, job->kernels, m->act, m->act_params,

@@ -178,7 +178,7 @@ run_feed_forward(struct txe_pass *pass, struct txe_layer_matrices *matrices,
             .y16 = precision == TXE_BFLOAT16 ? pass->low_wide.data : NULL,
             .ldy16 = wide.stride / 2,
             .act = config->act,
-            .act_params = txe_pass_act_params(params, config->act, &w->act),
+            .act_params = txe_act_params(params, config->act, &w->act),
         };
         TXE_TRY(txe_pass_multiply(pass, "feed-forward up", &matrices->up, &up, err));
         if (precision == TXE_INT8) {

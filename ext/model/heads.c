@@ -20,7 +20,7 @@ run_pooler_layer(struct txe_pass *pass, float *out, const float *x, size_t n,
         .y = out,
         .ldy = C,
         .act = act,
-        .act_params = txe_pass_act_params(params, act, &encoder->weights.pooler_act)};
+        .act_params = txe_act_params(params, act, &encoder->weights.pooler_act)};
     return txe_pass_multiply(pass, "pooler", &encoder->matrices.pooler, &product, err);
 }
 
@@ -84,7 +84,7 @@ run_masked_lm(struct txe_pass *pass, struct txe_error *err)
                                       .ldy = E,
                                       .act = act,
                                       .act_params =
-                                          txe_pass_act_params(params, act, &w->act)};
+                                          txe_act_params(params, act, &w->act)};
     TXE_TRY(txe_pass_multiply(pass, "vocabulary head", &encoder->matrices.dense, &dense,
                               err));
     const struct txe_row_loop norm = {.n = n,

@@ -28,14 +28,11 @@ txe_pass_mark(struct txe_pass *pass, const char *name)
 
 /* ---- rows ---- */
 
-/* Bytes from one row to the next: an odd number of cache lines, as rows that are a
- * power of two apart would drive each other out of the cache. */
+/* Bytes from one row to the next. */
 static size_t
 row_stride(txe_precision precision, size_t width)
 {
-    const size_t nlines =
-        (txe_steps(precision, width) * 4 + TXE_LINE_NBYTES - 1) / TXE_LINE_NBYTES;
-    return (nlines | 1) * TXE_LINE_NBYTES;
+    return txe_row_stride(txe_steps(precision, width) * 4);
 }
 
 size_t
@@ -132,15 +129,6 @@ txe_pass_multiply(struct txe_pass *pass, const char *name, struct txe_matrix *ma
     }
     txe_pass_mark(pass, name);
     return TXE_OK;
-}
-
-const float *
-txe_pass_act_params(float params[TXE_MAX_ACT_PARAMS], txe_activation act,
-                    const struct txe_act_weights *weights)
-{
-    for (size_t i = 0; i < txe_activation_nparams(act); i++)
-        params[i] = *weights->params[i];
-    return params;
 }
 
 void

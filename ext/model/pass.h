@@ -76,10 +76,6 @@ txe_status txe_pass_multiply(struct txe_pass *pass, const char *name,
                              struct txe_matrix *matrix,
                              const struct txe_product *product, struct txe_error *err);
 
-/* The parameters of an activation as product->act_params wants them; returns params. */
-const float *txe_pass_act_params(float params[TXE_MAX_ACT_PARAMS], txe_activation act,
-                                 const struct txe_act_weights *weights);
-
 /* out[i] = x[rows[i]], rows [n] of nbytes; out may be x where rows ascend. */
 void txe_pass_gather(void *out, const void *x, const size_t *rows, size_t n,
                      size_t nbytes);

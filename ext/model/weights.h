@@ -22,6 +22,16 @@ struct txe_act_weights {
     const txe_real *params[TXE_MAX_ACT_PARAMS];
 };
 
+/* They as kernels take them; returns params. */
+static inline const txe_real *
+txe_act_params(txe_real params[TXE_MAX_ACT_PARAMS], txe_activation act,
+               const struct txe_act_weights *weights)
+{
+    for (size_t i = 0; i < txe_activation_nparams(act); i++)
+        params[i] = *weights->params[i];
+    return params;
+}
+
 struct txe_layer_weights {
     struct txe_linear_weights query, key, value, output; /* [C, C] */
     struct txe_norm_weights attention_norm;              /* [C] */

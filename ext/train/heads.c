@@ -66,8 +66,7 @@ static struct transform
 transform_of(txe_activation act, const struct txe_act_weights *w)
 {
     struct transform transform = {.act = act};
-    for (size_t i = 0; i < txe_activation_nparams(act); i++)
-        transform.params[i] = *w->params[i];
+    txe_act_params(transform.params, act, w);
     return transform;
 }
 
@@ -91,11 +90,7 @@ transform_back(struct txe_step *step, struct transform *transform, size_t n,
                const struct txe_act_weights *d)
 {
     txe_step_rows(step, n, TXE_ACT_ROWS, transform_rows_back, transform);
-    for (size_t i = 0; i < (n + TXE_ACT_ROWS - 1) / TXE_ACT_ROWS; i++)
-        for (size_t p = 0; p < txe_activation_nparams(transform->act); p++)
-            if (d->params[p] != NULL)
-                *txe_gradient(d->params[p]) +=
-                    step->partials[i * TXE_MAX_ACT_PARAMS + p];
+    txe_act_gradient(step, transform->act, d, n);
 }
 
 /* ---- the vocabulary head ---- */

@@ -240,8 +240,7 @@ layer_at(struct txe_step *step, size_t application)
         .wanted = narrow ? step->plan.results : NULL,
         .R = narrow ? step->plan.N : step->plan.T,
     };
-    for (size_t i = 0; i < txe_activation_nparams(training->config.act); i++)
-        layer.params[i] = *layer.w->act.params[i];
+    txe_act_params(layer.params, training->config.act, &layer.w->act);
     return layer;
 }
 
@@ -485,11 +484,7 @@ run_feed_forward_back(struct txe_step *step, struct layer *layer)
         layer->z = NULL;
         txe_step_rows(step, n, BLOCK_ROWS, norm_rows, layer);
         txe_step_rows(step, n, TXE_ACT_ROWS, act_rows_back, layer);
-        for (size_t i = 0; i < (n + TXE_ACT_ROWS - 1) / TXE_ACT_ROWS; i++)
-            for (size_t p = 0; p < txe_activation_nparams(config->act); p++)
-                if (layer->d->act.params[p] != NULL)
-                    *txe_gradient(layer->d->act.params[p]) +=
-                        step->partials[i * TXE_MAX_ACT_PARAMS + p];
+        txe_act_gradient(step, config->act, &layer->d->act, n);
         txe_dense_gradient(step, &down, &dy, &step->act, n);
         txe_dense_gradient(step, &up, &step->du, &step->x1, n);
         txe_dense_backward(step, &up, &step->du, n, step->dx + first * C, C, NULL,

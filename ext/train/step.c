@@ -140,15 +140,11 @@ txe_dense_backward(struct txe_step *step, const struct txe_dense *dense,
     }
 }
 
-/* Bytes from one row of a transposed operand to the next, and of rows of a width: an
- * odd number of cache lines, as rows a power of two apart drive each other out of the
- * cache. */
+/* Bytes from one row to the next, of whole pairs. */
 static size_t
 row_stride(size_t width, size_t element)
 {
-    const size_t nlines =
-        ((width + 1) / 2 * 2 * element + TXE_LINE_NBYTES - 1) / TXE_LINE_NBYTES;
-    return (nlines | 1) * TXE_LINE_NBYTES;
+    return txe_row_stride((width + 1) / 2 * 2 * element);
 }
 
 void
@@ -229,6 +225,19 @@ txe_norm_gradient(struct txe_step *step, const struct txe_norm_backward *norm, s
         if (beta != NULL)
             step->training->math.sum_columns(beta, sums + C, 1, C, C);
     }
+}
+
+/* ---- activations ---- */
+
+void
+txe_act_gradient(struct txe_step *step, txe_activation act,
+                 const struct txe_act_weights *d, size_t n)
+{
+    for (size_t i = 0; i < (n + TXE_ACT_ROWS - 1) / TXE_ACT_ROWS; i++)
+        for (size_t p = 0; p < txe_activation_nparams(act); p++)
+            if (d->params[p] != NULL)
+                *txe_gradient(d->params[p]) +=
+                    step->partials[i * TXE_MAX_ACT_PARAMS + p];
 }
 
 /* ---- memory ---- */

@@ -179,6 +179,11 @@ txe_gradient(const txe_real *array)
     return (txe_real *)(uintptr_t)array;
 }
 
+/* Adds what loops over n rows, in blocks of TXE_ACT_ROWS, have left in step->partials
+ * to the gradients of an activation's parameters. */
+void txe_act_gradient(struct txe_step *step, txe_activation act,
+                      const struct txe_act_weights *d, size_t n);
+
 /* ---- layers.c ---- */
 
 void txe_step_embeddings(struct txe_step *step);
