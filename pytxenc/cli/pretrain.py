@@ -141,7 +141,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     stages = _stages(arguments)
-    _check(arguments, stages)
+    _check(arguments)
     set_threads(arguments)
     tokenizer = pytxenc.AutoTokenizer.from_pretrained(arguments.tokenizer)
     longest = max([length for _, length in stages], default=arguments.block_size)
@@ -176,7 +176,7 @@ def _stages(arguments: argparse.Namespace) -> list[tuple[float, int]]:
     return stages
 
 
-def _check(arguments: argparse.Namespace, stages: list[Any]) -> None:
+def _check(arguments: argparse.Namespace) -> None:
     for name in ("", "dev_"):
         corpus, files = (getattr(arguments, name + what) for what in ("corpus", "files"))
         option = name.replace("_", "-")
@@ -194,8 +194,6 @@ def _check(arguments: argparse.Namespace, stages: list[Any]) -> None:
         raise ValueError(
             f"--packing for {arguments.objective} must be one of {', '.join(pairs or _RUNS)}"
         )
-    if pairs and stages:
-        raise ValueError("--lengths cuts samples into pieces, which pairs of segments cannot be")
 
 
 def _settings(

@@ -152,7 +152,10 @@ class TrainingArguments:
             the steps.
         save_minutes: also save a checkpoint every so many minutes.
         length_curriculum: list of (fraction of the run, length): from that fraction on sequences
-            are cut to that length, such as [(0.0, 128), (0.9, 512)].
+            have that length, such as [(0.0, 128), (0.9, 512)].  A data set with a
+            `with_block_size`, as PretrainingDataset, is packed anew for it, which begins an
+            epoch, with as many more samples in a batch as are shorter; evaluations while training
+            go by the same length.  Samples of other data sets are cut into pieces.
         frozen: names, or beginnings of names, of parameters that stay as they are.
 
     `bf16` computes matrix products in bfloat16 with float32 sums, masters and all else; `fp16` is

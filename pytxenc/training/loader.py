@@ -56,10 +56,10 @@ class Loader:
 
     Args:
         dataset: where it has a set_epoch, other epochs may have other samples.
-        make: makes what cuts the data set, as it is now, into batches.
+        make: makes what cuts a data set, as it is now, into batches.
     """
 
-    def __init__(self, dataset: Any, make: Callable[[], BatchLoader]) -> None:
+    def __init__(self, dataset: Any, make: Callable[[Any], BatchLoader]) -> None:
         self.dataset, self._make = dataset, make
         self.epoch = 0
         self.changes = hasattr(dataset, "set_epoch")  # from epoch to epoch
@@ -69,8 +69,16 @@ class Loader:
         if self._made is None or (self.changes and self._made[0] != epoch):
             if self.changes:
                 self.dataset.set_epoch(epoch)
-            self._made = (epoch, self._make())
+            self._made = (epoch, self._make(self.dataset))
         return self._made[1]
+
+    def set_length(self, length: int) -> bool:
+        """Let the data set be one of samples of `length` tokens; False where it cannot be."""
+        if not hasattr(self.dataset, "with_block_size"):
+            return False
+        if self.dataset.block_size != length:
+            self.dataset, self._made = self.dataset.with_block_size(length), None
+        return True
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that iterating gives."""

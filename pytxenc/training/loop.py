@@ -107,6 +107,8 @@ class TrainingLoop:
         self.plan = TrainingPlan(trainer, self.batches)
         self.interval, self.run_totals = LossTotals(), LossTotals()
         self.epoch, self.step_in_epoch = 0, 0  # where the next step is
+        self.stage = 0  # of the curriculum of lengths, in which that epoch began
+        self._cuts = False  # samples to the stage's length, where they cannot be packed anew
         self._logged_step = 0
         self._interval_seconds, self._interval_tokens = 0.0, 0
         self._learning_rate, self._grad_norm = 0.0, 0.0
@@ -123,6 +125,7 @@ class TrainingLoop:
         return {
             "epoch": self.epoch,
             "step_in_epoch": self.step_in_epoch,
+            "stage": self.stage,
             "logged_step": self._logged_step,
             "interval": self.interval.values.tolist(),
             "run": self.run_totals.values.tolist(),
@@ -132,6 +135,7 @@ class TrainingLoop:
         """Go on from a `position`; KeyError or ValueError for what is none."""
         self.epoch = int(position["epoch"])
         self.step_in_epoch = 0 if self.args.ignore_data_skip else int(position["step_in_epoch"])
+        self.stage = int(position["stage"])
         self._logged_step = int(position["logged_step"])
         for totals, name in ((self.interval, "interval"), (self.run_totals, "run")):
             values = np.asarray(position[name], np.float64)
@@ -161,6 +165,7 @@ class TrainingLoop:
             self._signals = signals
             while not trainer.control.should_training_stop and not self._finished():
                 self._run_epoch()
+        trainer.sample_length = None
         trainer.finish_parameters()
         self.state.elapsed = time.perf_counter() - self._started
         done = self.state.global_step - first_step
@@ -184,6 +189,7 @@ class TrainingLoop:
     def _run_epoch(self) -> None:
         trainer = self.trainer
         trainer.control.should_epoch_stop = False
+        self._enter_stage()
         trainer.call("on_epoch_begin")
         size = self.plan.steps_in(self.epoch) or self.plan.max_steps or None
         before = self.state.global_step
@@ -198,6 +204,8 @@ class TrainingLoop:
             trainer.call("on_step_end", loss=self._last_loss)
             trainer.control.should_save |= self._save
             trainer.control.should_training_stop |= self._stop
+            if not self._cuts and self._present_stage() != self.stage:
+                trainer.control.should_epoch_stop = True
             self._log_evaluate_save()
             last_seen = time.perf_counter()
             if trainer.control.should_epoch_stop or trainer.control.should_training_stop:
@@ -218,6 +226,33 @@ class TrainingLoop:
         trainer.call("on_epoch_end")
         self._log_evaluate_save()
 
+    def _present_stage(self) -> int:
+        """The stage of the curriculum of lengths that the run has come to."""
+        stages = self.args.length_curriculum
+        if stages is None:
+            return 0
+        done = self.trainer.progress()
+        return sum(start <= done for start, _ in stages) - 1
+
+    def _stage_length(self) -> int:
+        """Tokens of the samples of the present stage."""
+        assert self.args.length_curriculum is not None
+        return self.args.length_curriculum[self._present_stage()][1]
+
+    def _enter_stage(self) -> None:
+        """Let the epoch's samples have the present stage's length, if they can."""
+        if self.args.length_curriculum is None:
+            return
+        length = self._stage_length()
+        packs = getattr(self.batches, "set_length", None)
+        self._cuts = packs is None or not packs(length)
+        if self._cuts:
+            return
+        stage = self._present_stage()
+        if stage != self.stage and self.step_in_epoch:  # of the epoch that ended with its stage
+            self.epoch, self.step_in_epoch = self.epoch + 1, 0
+        self.stage, self.trainer.sample_length = stage, length
+
     def _complete(self, size: int | None) -> bool:
         """Whether the epoch is over, so that the next step is the first of another."""
         control = self.trainer.control
@@ -237,11 +272,8 @@ class TrainingLoop:
         """One optimiser step over some micro-batches: exact whatever their labels' numbers."""
         trainer, session, state = self.trainer, self.trainer.session, self.state
         inputs = [as_arrays(batch.inputs) for batch in micro_batches]
-        if self.args.length_curriculum is not None:
-            done = trainer.progress()
-            stages = self.args.length_curriculum
-            length = [length for start, length in stages if start <= done][-1]
-            inputs = [shortened(batch, length) for batch in inputs]
+        if self._cuts:
+            inputs = [shortened(batch, self._stage_length()) for batch in inputs]
         counts = np.sum([(0, 0), *map(trainer.count_labels, inputs)], axis=0)
         first, second = trainer.world.all_reduce_counts(counts.tolist())
         items = (max(1.0, first), max(1.0, second))

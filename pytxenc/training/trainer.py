@@ -134,6 +134,7 @@ class Trainer(Resumption):
         self.control = TrainerControl()
         self.interrupted = False
         self.is_in_train = False
+        self.sample_length: int | None = None  # tokens, while a curriculum sets it
         self.call("on_init_end")
 
     @property
@@ -249,7 +250,7 @@ class Trainer(Resumption):
                 self.world.rank,
                 self.world.size,
             )
-        return Loader(data, lambda: self._train_batches(data))
+        return Loader(data, self._train_batches)
 
     def _train_batches(self, data: Any) -> BatchLoader:
         args, world = self.args, self.world
@@ -268,7 +269,7 @@ class Trainer(Resumption):
             sampler = RandomSampler(len(data), seed)
         plan = BatchPlan(
             sampler,
-            batch_size=None if by_tokens else args.per_device_train_batch_size,
+            batch_size=None if by_tokens else self._train_batch_size(data),
             max_tokens=args.max_tokens_per_batch,
             lengths=lengths,
             per_step=per_step,
@@ -276,18 +277,30 @@ class Trainer(Resumption):
         )
         return self._batches(data, plan, world.rank, world.size)
 
+    def _train_batch_size(self, data: Any) -> int:
+        """Samples in a batch; of shorter ones as many more as make the same number of tokens."""
+        size = self.args.per_device_train_batch_size
+        if data is self.train_dataset:
+            return size
+        return max(1, size * self.train_dataset.block_size // data.block_size)
+
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
-        """The batches of a data set for evaluation, or of one of `eval_dataset` by its name."""
+        """The batches of a data set for evaluation, or of one of `eval_dataset` by its name.
+
+        While the length of samples grows in training, those here are of the present length.
+        """
         if isinstance(eval_dataset, str):
             eval_dataset = self.eval_dataset[eval_dataset]
         data = self.eval_dataset if eval_dataset is None else eval_dataset
         if data is None:
             raise ValueError("Trainer needs an eval_dataset to evaluate")
+        if self.sample_length is not None and hasattr(data, "with_block_size"):
+            data = data.with_block_size(self.sample_length)
         size = self.args.per_device_eval_batch_size
         if not _is_sequence(data):
             return StreamLoader(_iterable("eval_dataset", data), self._collated, size)
 
-        def make() -> BatchLoader:
+        def make(data: Any) -> BatchLoader:
             plan = BatchPlan(SequentialSampler(len(data)), batch_size=size)
             return self._batches(data, plan)
 

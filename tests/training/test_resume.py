@@ -22,6 +22,12 @@ KINDS = {
     "grouped": {"train_sampling_strategy": "group_by_length"},
     "masks that are drawn": {"data": "masking"},
     "pretraining": {"data": "pretraining"},
+    "growing": {
+        "data": "pretraining",
+        "batch": 1,
+        "accumulation": 1,
+        "length_curriculum": [(0.0, 6), (0.3, 10), (0.5, 16)],
+    },
     "tokens": {"max_tokens_per_batch": 40, "accumulation": 1},
 }
 

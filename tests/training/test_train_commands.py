@@ -327,6 +327,19 @@ def test_pretrain_with_growing_lengths(run, text, tmp_path):
     assert (status, err) == (0, "")
 
 
+def test_pretrain_pairs_with_growing_lengths(run, text, tmp_path):
+    """Pairs are put together anew for every length."""
+    folder = tmp_path / "model"
+    status, _, err = run(
+        "pretrain", "--files", text / "train.txt", "--tokenizer", text / "Bert",
+        "--model-type", "albert", "--embedding-size", 8, "--objective", "mlm+sop",
+        "--masking", "ngram", "--lengths", "16:0.5", "32:0.5", "--max-steps", 6,
+        "--dev-files", text / "dev.txt", "--output", folder, *TINY,
+    )  # fmt: skip
+    assert (status, err) == (0, "")
+    assert 0 <= results(folder)["dev"]["pair_accuracy"] <= 1
+
+
 def test_sinusoidal_positions():
     from pytxenc.training.initial import set_sinusoidal_positions, sinusoidal_positions
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pretraining_corpora import CLS, PAD, SEP, bert_tokenizer, distinct, write
 from trainer_cases import (
     arguments,
     losses,
@@ -310,3 +311,39 @@ def test_the_length_grows(tmp_path):
         [{"input_ids": list(range(5, 13)), "labels": [1] * 8}] * 8,
     ).train()  # fmt: skip
     assert shapes == [(4, 4), (4, 4), (2, 8), (2, 8)]
+
+
+def test_packed_anew_for_the_length(tmp_path):
+    """Every stage has blocks of its length with special tokens around each, and evaluates by it."""
+    corpus = write(tmp_path, bert_tokenizer(300), distinct([[5] * 12] * 5)[0])
+    dataset = pytxenc.PretrainingDataset(
+        corpus, bert_tokenizer(300), block_size=32, packing="contiguous"
+    )
+    batches, evaluated = [], []
+
+    class Watching(pytxenc.Trainer):
+        def training_step(self, inputs, *others):
+            batches.append(inputs["input_ids"])
+            return super().training_step(inputs, *others)
+
+        def get_eval_dataloader(self, *given):
+            loader = super().get_eval_dataloader(*given)
+            evaluated.append(loader.dataset.block_size)
+            return loader
+
+    args = arguments(
+        tmp_path / "run", max_steps=8, length_curriculum=[(0.0, 8), (0.5, 16), (0.75, 32)],
+        per_device_train_batch_size=2, eval_strategy="steps", eval_steps=2,
+    )  # fmt: skip
+    trainer = Watching(
+        tiny("BertForMaskedLM", vocab_size=306), args, train_dataset=dataset, eval_dataset=dataset
+    )
+    trainer.train()
+    trainer.evaluate()
+    shapes = [batch.shape for batch in batches]
+    assert shapes[:2] == [(8, 8)] * 2 and shapes[4:] == [(4, 16)] * 2 + [(2, 32)] * 2
+    assert all((batch[:, 0] == CLS).all() for batch in batches)
+    ends = [row[row != PAD][-1] for batch in batches for row in batch]
+    assert set(ends) == {SEP}
+    assert evaluated == [8, 8, 16, 32, 32]
+    assert trainer.train_dataset.block_size == 32
