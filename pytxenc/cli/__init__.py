@@ -24,6 +24,7 @@ COMMANDS = {
     "predict": "let a fine-tuned model label the examples of a file",
     "pretrain": "train a new model on text",
     "profile": "tell where the time of a model's calls goes",
+    "split": "hold out a share of the documents of text files",
     "tokenize": "encode text files into arrays of token ids",
     "train-tokenizer": "train a tokenizer on text files",
 }
