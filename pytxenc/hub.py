@@ -1,6 +1,7 @@
 """Where the files of a model come from and go to: a local directory, or a repository on the hub.
 
-A local directory never touches the network and never imports huggingface_hub, which is slow to
+Models that come with the package, such as "pytxenc/roberta-mini", are local directories too.  A
+local directory never touches the network and never imports huggingface_hub, which is slow to
 import; the hub's cache, tokens, endpoint and offline switches are huggingface_hub's own.
 """
 
@@ -12,6 +13,8 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
+
+from .bundled import bundled_folder
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -54,7 +57,7 @@ class Source:
         revision: str | None = "main",
         subfolder: str = "",
     ) -> None:
-        """Choose between a local directory, which wins, and a name on the hub.
+        """Choose between a local directory, which wins, a bundled model and a name on the hub.
 
         The path of a file stands for the directory it is in.  OSError when `name_or_path` is
         neither a directory nor anything that could be a name on the hub.
@@ -78,6 +81,8 @@ class Source:
             self.directory = path / self._subfolder
         elif path.is_file():
             self.directory = path.parent / self._subfolder
+        elif (bundled := bundled_folder(self.name)) is not None:
+            self.directory = bundled / self._subfolder
         elif not _REPOSITORY.fullmatch(self.name) or ".." in self.name or "--" in self.name:
             raise OSError(
                 f"{self.name!r} is not a directory here, and not a name on the hub either (those "
