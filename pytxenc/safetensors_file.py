@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
@@ -21,6 +21,7 @@ _DTYPES = {
     "int16": "I16",
     "uint16": "U16",
     "float16": "F16",
+    "bfloat16": "BF16",
     "int32": "I32",
     "uint32": "U32",
     "float32": "F32",
@@ -37,15 +38,22 @@ def save_file(
     tensors: Mapping[str, NDArray[Any]],
     path: str | os.PathLike[str],
     metadata: Mapping[str, str] | None = None,
+    bfloat16: Container[str] = (),
 ) -> None:
     """Write `tensors` to `path`, byte for byte as the safetensors library does.
+
+    bfloat16: names of uint16 tensors that are the bits of bfloat16 numbers.
 
     The file appears under its name only when it is complete and on disk.  TypeError for a
     dtype that the format does not have or for what is no array, ValueError for a name or
     metadata that it does not allow, OSError where the file cannot be written.
     """
     arrays = {name: _checked(name, tensor) for name, tensor in tensors.items()}
-    order = sorted(arrays, key=lambda name: (-_RANK[arrays[name].dtype.name], name))
+    dtypes = {
+        name: "bfloat16" if name in bfloat16 and array.dtype == np.uint16 else array.dtype.name
+        for name, array in arrays.items()
+    }
+    order = sorted(arrays, key=lambda name: (-_RANK[dtypes[name]], name))
     header: dict[str, Any] = {}
     if metadata is not None:
         if not all(isinstance(text, str) for item in metadata.items() for text in item):
@@ -56,7 +64,7 @@ def save_file(
         array = arrays[name]
         begin, end = end, end + array.nbytes
         header[name] = {
-            "dtype": _DTYPES[array.dtype.name],
+            "dtype": _DTYPES[dtypes[name]],
             "shape": list(array.shape),
             "data_offsets": [begin, end],
         }

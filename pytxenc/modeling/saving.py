@@ -17,6 +17,7 @@ from ..arguments import directory_to_write
 from ..checkpoint import weight_files
 from ..configuration import CONFIG_NAME, PreTrainedConfig
 from ..hub import PushToHubMixin
+from ..numeric import bfloat16_bits
 from ..safetensors_file import save_file, write_text
 from ..tensor import to_numpy
 
@@ -51,12 +52,19 @@ def split_shards(tensors: Arrays, most: int) -> list[dict[str, NDArray[Any]]]:
 
 
 def write_weights(
-    directory: Path, tensors: Arrays, max_shard_size: int | str, variant: str | None
+    directory: Path,
+    tensors: Arrays,
+    max_shard_size: int | str,
+    variant: str | None,
+    dtype: str = "float32",
 ) -> list[str]:
     """Write tensors as safetensors, in one file or in shards with an index; their names.
 
+    Of dtype "bfloat16" float32 tensors are rounded to it.
     Files of weights that were there and are not part of the new ones are removed, at last.
     """
+    rounded = {n for n, v in tensors.items() if dtype == "bfloat16" and v.dtype == np.float32}
+    tensors = {n: bfloat16_bits(v) if n in rounded else v for n, v in tensors.items()}
     whole, index = weight_files(True, variant)
     stem = whole.removesuffix(".safetensors")
     shards = split_shards(tensors, parse_size(max_shard_size))
@@ -66,7 +74,7 @@ def write_weights(
             f"{stem}-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)
         ]
     for name, shard in zip(names, shards, strict=True):
-        save_file(shard, directory / name, metadata={"format": "pt"})
+        save_file(shard, directory / name, metadata={"format": "pt"}, bfloat16=rounded)
     if len(shards) > 1:
         content = {
             "metadata": {
@@ -114,8 +122,9 @@ class Saving(PushToHubMixin):
         repo_id: str | None = None,
         commit_message: str | None = None,
         private: bool | None = None,
+        dtype: str = "float32",
     ) -> None:
-        """Write config.json and the weights, as float32 safetensors, into a directory.
+        """Write config.json and the weights, as safetensors, into a directory.
 
         transformers reads them.  A file appears complete or not at all: what was there
         stays until then.  Weights larger than `max_shard_size` are cut into several files.
@@ -129,11 +138,15 @@ class Saving(PushToHubMixin):
             max_shard_size: bytes, or such as "200MB".
             variant: part of the files' names, such as "fp16".
             safe_serialization: False, a pickle, is a ValueError.
+            dtype: of the weights in the file, "float32" or "bfloat16", which is half the size;
+                config.json says float32, for that is what they are loaded as.
 
         Raises:
             OSError: the files cannot be written, or the hub refuses.
-            ValueError: an impossible max_shard_size or variant.
+            ValueError: an impossible max_shard_size, variant or dtype.
         """
+        if dtype not in ("float32", "bfloat16"):
+            raise ValueError(f'dtype is {dtype!r}; weights are saved as "float32" or "bfloat16"')
         if not safe_serialization:
             raise ValueError("safe_serialization=False: models are saved as safetensors only")
         if not is_main_process:
@@ -147,9 +160,9 @@ class Saving(PushToHubMixin):
         else:
             tensors = {name: to_numpy(value) for name, value in state_dict.items()}
         config = copy.copy(self.config)
-        config.dtype = "float32"  # of the file, whatever the model computes in
+        config.dtype = "float32"  # whatever this model computes in
         config.save_pretrained(directory)
-        names = write_weights(directory, tensors, max_shard_size, variant)
+        names = write_weights(directory, tensors, max_shard_size, variant, dtype)
         if push_to_hub:
             self._upload_saved(
                 directory, [CONFIG_NAME, *names], repo_id, commit_message, private, token

@@ -61,6 +61,29 @@ def test_transformers_reads_it(tmp_path, family, head, size):
         assert ours_file == (tmp_path / "theirs" / "model.safetensors").read_bytes()
 
 
+def test_half_the_size_in_bfloat16(tmp_path):
+    """Rounded as torch rounds; both libraries load the file as float32 and agree."""
+    _, ours = make_pair("Roberta", "ForMaskedLM")
+    ours.save_pretrained(tmp_path / "whole")
+    ours.save_pretrained(tmp_path / "half", dtype="bfloat16")
+    whole, half = (p.joinpath("model.safetensors").stat().st_size for p in
+                   (tmp_path / "whole", tmp_path / "half"))  # fmt: skip
+    assert half < 0.6 * whole
+    theirs = transformers.RobertaForMaskedLM.from_pretrained(tmp_path / "half")
+    assert theirs.dtype == torch.float32
+    again = pytxenc.RobertaForMaskedLM.from_pretrained(tmp_path / "half")
+    for name, value in ours.state_dict().items():
+        rounded = torch.from_numpy(np.array(value)).bfloat16().float().numpy()
+        np.testing.assert_array_equal(again.state_dict()[name], rounded)
+    batch = random_batch(np.random.default_rng(0))
+    with torch.no_grad():
+        expected = theirs(**{name: torch.as_tensor(value) for name, value in batch.items()})
+    assert_near(again(**batch).logits, expected.logits, "logits")
+    with pytest.raises(ValueError, match="dtype is 'int8'"):
+        ours.save_pretrained(tmp_path / "no", dtype="int8")
+    assert not (tmp_path / "no").exists()
+
+
 def test_untied_weights_are_all_saved(tmp_path):
     _, config = make_config("Bert", tie_word_embeddings=False)
     ours = pytxenc.BertForMaskedLM(config)
