@@ -33,7 +33,16 @@ or sentence-order prediction, or go on with one.
         --position-init sinusoidal --lengths 32:0.5 128:0.4 512:0.1 --max-steps 20000 \\
         --batch-tokens 4096 --output my-model
 
-  An ALBERT with sentence-order prediction:
+  An ALBERT, first with two layers, which learn sooner, then with all, and the order of
+  sentences:
+
+    python -m pytxenc pretrain --files data/*.txt --tokenizer my-albert --model-type albert \\
+        --layers 2 --position-init sinusoidal --block-size 32 --batch-size 64 \\
+        --max-steps 3000 --output start
+    python -m pytxenc pretrain --files data/*.txt --tokenizer my-albert --model start \\
+        --layers 12 --objective mlm+sop --masking ngram --output my-albert-model
+
+  The same from the beginning, with the settings of the paper:
 
     python -m pytxenc pretrain --files data/*.txt --tokenizer my-albert \\
         --model-type albert --objective mlm+sop --masking ngram --optimizer lamb \\
@@ -71,7 +80,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model-type", metavar="TYPE", help="or a new one: roberta, bert, albert, ...")
     add("--config-name", metavar="FILE", help="or a new one by its config.json")
     add("--hidden-size", type=int, default=256, metavar="N", help="default: %(default)s")
-    add("--layers", type=int, default=4, metavar="N", help="default: %(default)s")
+    add(
+        "--layers",
+        type=int,
+        metavar="N",
+        help="default: 4; with --model more or fewer, of albert, whose layers are one",
+    )
     add("--heads", type=int, metavar="N", help="default: one for 64 of --hidden-size")
     add("--intermediate-size", type=int, metavar="N", help="default: 4 times --hidden-size")
     add("--embedding-size", type=int, metavar="N", help="albert; default: 128")
@@ -234,7 +248,7 @@ def _config(arguments: argparse.Namespace, tokenizer: PreTrainedTokenizerBase, l
     fields = {
         "vocab_size": len(tokenizer),
         "hidden_size": size,
-        "num_hidden_layers": arguments.layers,
+        "num_hidden_layers": 4 if arguments.layers is None else arguments.layers,
         "num_attention_heads": arguments.heads or max(1, size // 64),
         "intermediate_size": arguments.intermediate_size or 4 * size,
         "max_position_embeddings": arguments.max_positions or max(512, longest),
@@ -262,7 +276,7 @@ def _model(arguments: argparse.Namespace, config: Any) -> Any:
     pairs = bool(_PAIRS[arguments.objective])
     cls = pytxenc.AutoModelForPreTraining if pairs else pytxenc.AutoModelForMaskedLM
     if arguments.model is not None:
-        model = cls.from_pretrained(arguments.model)
+        model = _go_on(arguments, cls)
     else:
         model = cls.from_config(config)
     if pairs and model._head != "pretraining":
@@ -275,6 +289,20 @@ def _model(arguments: argparse.Namespace, config: Any) -> Any:
 
         set_sinusoidal_positions(model)
     return model
+
+
+def _go_on(arguments: argparse.Namespace, cls: Any) -> Any:
+    """The model of --model, with another number of layers where that is asked for."""
+    if arguments.layers is None:
+        return cls.from_pretrained(arguments.model)
+    config = pytxenc.AutoConfig.from_pretrained(arguments.model)
+    shared = config.model_type == "albert" and config.num_hidden_groups == 1
+    if not shared and config.num_hidden_layers != arguments.layers:
+        raise ValueError(
+            f"{arguments.model}: --layers with --model is for albert, whose layers are one: a"
+            f" {config.model_type} would need new layers"
+        )
+    return cls.from_pretrained(arguments.model, num_hidden_layers=arguments.layers)
 
 
 def _dataset(

@@ -340,6 +340,32 @@ def test_pretrain_pairs_with_growing_lengths(run, text, tmp_path):
     assert 0 <= results(folder)["dev"]["pair_accuracy"] <= 1
 
 
+def test_pretrain_an_albert_on_with_more_layers(run, text, tmp_path):
+    """The layer that all share is applied more often; other models have no layers to share."""
+    arguments = ["--files", text / "train.txt", "--tokenizer", text / "Bert", "--max-steps", 2]
+    short = [*TINY[:2], *TINY[4:]]  # without --layers
+    shallow, deep = tmp_path / "shallow", tmp_path / "deep"
+    for folder, model in (
+        (shallow, ["--model-type", "albert", "--embedding-size", 8, "--layers", 2]),
+        (deep, ["--model", shallow, "--layers", 5, "--objective", "mlm+sop"]),
+    ):
+        status, _, err = run("pretrain", *arguments, *model, "--output", folder, *short)
+        assert (status, err) == (0, "")
+    assert pytxenc.AutoConfig.from_pretrained(deep).num_hidden_layers == 5
+    model = pytxenc.AlbertModel.from_pretrained(deep)
+    names = [name for name in model.state_dict() if "albert_layers.0.attention.query" in name]
+    assert len(names) == 2  # weight and bias
+    status, _, _ = run(
+        "pretrain", *arguments, "--model-type", "bert", "--output", tmp_path / "bert", *TINY
+    )
+    assert status == 0
+    status, _, err = run(
+        "pretrain", *arguments, "--model", tmp_path / "bert", "--layers", 3,
+        "--output", tmp_path / "no", *short,
+    )  # fmt: skip
+    assert status == 2 and "a bert would need new layers" in err
+
+
 def test_sinusoidal_positions():
     from pytxenc.training.initial import set_sinusoidal_positions, sinusoidal_positions
 
