@@ -275,10 +275,7 @@ def _model(arguments: argparse.Namespace, config: Any) -> Any:
     """The model to train, with the heads of the objective."""
     pairs = bool(_PAIRS[arguments.objective])
     cls = pytxenc.AutoModelForPreTraining if pairs else pytxenc.AutoModelForMaskedLM
-    if arguments.model is not None:
-        model = _go_on(arguments, cls)
-    else:
-        model = cls.from_config(config)
+    model = cls.from_config(config) if arguments.model is None else _go_on(arguments, cls)
     if pairs and model._head != "pretraining":
         raise ValueError(
             f"--objective {arguments.objective} is for bert and albert: a"
