@@ -1,4 +1,4 @@
-"""Tasks of the reference data as features of a model, and their scores on a development set."""
+"""Tasks of the reference data as features of a model, and their scores."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
@@ -10,12 +10,23 @@ Row = tuple[Any, ...]  # the texts, or the words, and the label
 
 
 class Task(NamedTuple):
-    """What is fine-tuned on: rows of training and development, and how well labels are met."""
+    """What is fine-tuned on: its rows, and how well labels are met."""
 
     head: str
     metric: str
     labels: tuple[str, ...]  # names of the classes; empty for regression
-    rows: Callable[[Path], tuple[list[Row], list[Row]]]
+    files: tuple[str, ...]  # of training, development if there are any, and test
+    read: Callable[[Path], list[Row]]  # the rows of a file
+
+    def rows(self, folder: Path) -> tuple[list[Row], list[Row], list[Row]]:
+        """Those of training, development and test.
+
+        Where the data have no development set, every tenth row of training is for it.
+        """
+        train, *dev, test = (self.read(folder / name) for name in self.files)
+        if dev:
+            return train, dev[0], test
+        return [row for i, row in enumerate(train) if i % 10], train[::10], test
 
 
 class Features(NamedTuple):
@@ -23,6 +34,7 @@ class Features(NamedTuple):
 
     train: list[dict[str, Any]]
     dev: list[dict[str, Any]]
+    test: list[dict[str, Any]]
 
 
 def _table(path: Path, *columns: str) -> Iterator[Row]:
@@ -32,55 +44,45 @@ def _table(path: Path, *columns: str) -> Iterator[Row]:
             yield tuple(row[column] for column in columns)
 
 
-def _sst2(folder: Path) -> tuple[list[Row], list[Row]]:
-    train, dev = (
-        [tuple(line.rsplit("\t", 1)) for line in (folder / name).read_text().splitlines()]
-        for name in ("train.tsv", "dev.tsv")
-    )
-    return train, dev
+def _lines(path: Path) -> list[Row]:
+    """Texts and labels with a tab between them."""
+    return [tuple(line.rsplit("\t", 1)) for line in path.read_text().splitlines()]
 
 
-def _mrpc(folder: Path) -> tuple[list[Row], list[Row]]:
-    columns = ("#1 String", "#2 String", "Quality")
-    train, dev = (list(_table(folder / name, *columns)) for name in ("train.tsv", "val.tsv"))
-    return train, dev
+def _columns(*columns: str) -> Callable[[Path], list[Row]]:
+    return lambda path: list(_table(path, *columns))
 
 
-def _sick(column: str) -> Callable[[Path], tuple[list[Row], list[Row]]]:
-    def rows(folder: Path) -> tuple[list[Row], list[Row]]:
-        every = _table(folder / "train.txt", "sentence_A", "sentence_B", column)
-        return _carve(list(every))
-
-    return rows
-
-
-def _conll2000(folder: Path) -> tuple[list[Row], list[Row]]:
+def _sentences(path: Path) -> list[Row]:
+    """Words and their chunk tags, between blank lines."""
     sentences = []
-    for block in (folder / "train.txt").read_text().strip().split("\n\n"):
+    for block in path.read_text().strip().split("\n\n"):
         words, _, tags = zip(*(line.split() for line in block.splitlines()), strict=True)
         sentences.append((list(words), list(tags)))
-    return _carve(sentences)
-
-
-def _carve(rows: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Every tenth row is for development, where the data have no such set."""
-    return [row for i, row in enumerate(rows) if i % 10], rows[::10]
+    return sentences
 
 
 _CHUNKS = ("NP", "VP", "PP", "ADVP", "SBAR", "ADJP", "PRT", "CONJP", "INTJ", "LST", "UCP")
 _TAGS = ("O", *(f"{place}-{chunk}" for chunk in _CHUNKS for place in "BI"))
 _SICK = ("CONTRADICTION", "NEUTRAL", "ENTAILMENT")
+_CLASSES, _WORDS = "ForSequenceClassification", "ForTokenClassification"
+_SICK_FILES = ("train.txt", "test.txt")
 TASKS = {
-    "sst2": Task("ForSequenceClassification", "accuracy", ("0", "1"), _sst2),
-    "mrpc": Task("ForSequenceClassification", "F1", ("0", "1"), _mrpc),
+    "sst2": Task(_CLASSES, "accuracy", ("0", "1"), ("train.tsv", "dev.tsv", "test.tsv"), _lines),
+    "mrpc": Task(
+        _CLASSES, "F1", ("0", "1"), ("train.tsv", "val.tsv", "test.tsv"),
+        _columns("#1 String", "#2 String", "Quality"),
+    ),
     "sick-entailment": Task(
-        "ForSequenceClassification", "accuracy", _SICK, _sick("entailment_judgment")
+        _CLASSES, "accuracy", _SICK, _SICK_FILES,
+        _columns("sentence_A", "sentence_B", "entailment_judgment"),
     ),
     "sick-relatedness": Task(
-        "ForSequenceClassification", "Pearson", (), _sick("relatedness_score")
+        _CLASSES, "Pearson", (), _SICK_FILES,
+        _columns("sentence_A", "sentence_B", "relatedness_score"),
     ),
-    "conll2000": Task("ForTokenClassification", "chunk F1", _TAGS, _conll2000),
-}
+    "conll2000": Task(_WORDS, "chunk F1", _TAGS, ("train.txt", "test.txt"), _sentences),
+}  # fmt: skip
 
 
 def folder_of(name: str, tasks: Path) -> Path:
@@ -91,11 +93,11 @@ def folder_of(name: str, tasks: Path) -> Path:
 def load(name: str, tasks: Path, tokenizer: Any, limit: int | None = None) -> Features:
     """The features of one of TASKS; limit: rows of training, evenly spread, at most."""
     task = TASKS[name]
-    train, dev = task.rows(folder_of(name, tasks))
+    train, dev, test = task.rows(folder_of(name, tasks))
     if limit is not None and limit < len(train):
         train = [train[i * len(train) // limit] for i in range(limit)]
-    encode = _tagged if task.head == "ForTokenClassification" else _labelled
-    return Features(list(encode(task, train, tokenizer)), list(encode(task, dev, tokenizer)))
+    encode = _tagged if task.head == _WORDS else _labelled
+    return Features(*(list(encode(task, rows, tokenizer)) for rows in (train, dev, test)))
 
 
 def _labelled(task: Task, rows: Iterable[Row], tokenizer: Any) -> Iterator[dict[str, Any]]:
@@ -117,12 +119,12 @@ def _tagged(task: Task, rows: Iterable[Row], tokenizer: Any) -> Iterator[dict[st
         yield {**encoded, "labels": labels}
 
 
-def score(name: str, logits: Any, dev: list[dict[str, Any]]) -> float:
-    """The metric of a task, in percent, of logits [n, ...] for the development set."""
+def score(name: str, logits: Any, features: list[dict[str, Any]]) -> float:
+    """The metric of a task, in percent, of logits [n, ...] for these features."""
     from pytxenc import metrics
 
     task = TASKS[name]
-    labels = [feature["labels"] for feature in dev]
+    labels = [feature["labels"] for feature in features]
     if task.metric == "Pearson":
         return 100 * metrics.pearson(labels, logits[:, 0])
     best = logits.argmax(-1)

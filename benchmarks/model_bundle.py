@@ -1,0 +1,74 @@
+"""Puts a pretrained model into the package: weights in bfloat16, the tokenizer, and what makes
+vectors of sentences of it.
+
+Vectors are means over tokens, whitened: moved and turned so that over sentences of the training
+text all directions vary alike, and cut to the directions that vary most (Su et al., 2103.15316).
+It needs no labels, so that no data but the training text goes into the model.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from harness import ROOT
+from model_recipes import Recipe
+from numpy.typing import NDArray
+
+import pytxenc
+from pytxenc.corpus import read_documents
+from pytxenc.data import split_sentences
+from pytxenc.sentences.modules import Dense, Normalize
+
+BUNDLED = ROOT / "pytxenc" / "bundled"
+WIDTH = 128
+SENTENCES = 20000
+LONGEST = 128
+FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+
+
+def bundle(recipe: Recipe, work: Path) -> None:
+    """Write a model's folder in the package; its card is written by `write_cards`."""
+    folder, run = BUNDLED / recipe.name, work / recipe.run
+    shutil.rmtree(folder, ignore_errors=True)
+    model = pytxenc.AutoModelForPreTraining.from_pretrained(run)
+    model.save_pretrained(folder, dtype="bfloat16")
+    tokenizer = pytxenc.AutoTokenizer.from_pretrained(run)
+    tokenizer.save_pretrained(folder)
+    tokenizer.save_vocabulary(folder)
+    sentences = pytxenc.SentenceTransformer(str(folder), max_seq_length=LONGEST)
+    weight, bias = whitening(sentences.encode(_sentences(work / "train.txt")), WIDTH)
+    dense = Dense(weight, bias, "torch.nn.modules.linear.Identity")
+    parts = [*sentences, dense, Normalize()]
+    pytxenc.SentenceTransformer(modules=parts).save_pretrained(work / "sentences" / recipe.name)
+    for path in (work / "sentences" / recipe.name).iterdir():
+        if path.is_dir() or path.name in ("modules.json", "config_sentence_transformers.json",
+                                          "sentence_bert_config.json"):  # fmt: skip
+            copy = shutil.copytree if path.is_dir() else shutil.copy
+            copy(path, folder / path.name)
+    nbytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"{folder}: {nbytes / 1e6:.1f} MB")
+
+
+def whitening(
+    vectors: NDArray[np.float32], width: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """weight (width, dim) and bias (width,) of the affine map that whitens vectors (n, dim)."""
+    mean = vectors.mean(0, dtype=np.float64)
+    covariance = np.cov(vectors, rowvar=False, dtype=np.float64)
+    variances, directions = np.linalg.eigh(covariance)
+    best = np.argsort(-variances)[:width]
+    weight = (directions[:, best] / np.sqrt(variances[best])).T
+    return weight.astype(np.float32), (-weight @ mean).astype(np.float32)
+
+
+def _sentences(text: Path) -> list[str]:
+    """Sentences of 5 to 40 words, evenly spread over a text."""
+    found = [
+        sentence
+        for document in read_documents(text)
+        for line in document.split("\n")
+        for sentence in split_sentences(line)
+        if 5 <= len(sentence.split()) <= 40
+    ]
+    step = max(1, len(found) // SENTENCES)
+    return found[::step][:SENTENCES]

@@ -1,0 +1,173 @@
+"""What is measured of a pretrained model: masked words, the order and the likeness of sentences."""
+
+import csv
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from harness import data_dir
+from model_recipes import Recipe
+
+import pytxenc
+from pytxenc import metrics
+from pytxenc.data import PretrainingDataset
+from pytxenc.metrics import perplexity
+
+PROMPTS = (
+    "The capital of France is {}.",
+    "She opened the {} and went into the house.",
+    "The price of bread will {} when the harvest fails.",
+    "He drank a cup of {} and read the newspaper.",
+    "The whale dived under the {}.",
+    "“I am very glad to {} you,” said the countess.",
+)
+PAIRS = (
+    ("A man is riding a horse.", "Somebody sits on a horse."),
+    ("A man is riding a horse.", "The bank raised its interest rates."),
+    ("The central bank changed the price of money.", "The bank raised its interest rates."),
+    ("The ship sailed into the harbour at night.", "At night a vessel came into the port."),
+    ("The ship sailed into the harbour at night.", "She was glad to see her sister again."),
+)
+BLOCKS = (128, 512)
+
+
+def measure(recipe: Recipe, work: Path) -> dict[str, Any]:
+    """All figures of a finished run, JSON-able."""
+    run = work / recipe.run
+    model = pytxenc.AutoModelForPreTraining.from_pretrained(run)
+    tokenizer = pytxenc.AutoTokenizer.from_pretrained(run)
+    curve = _curve(recipe, work)
+    print(f"{recipe.name}: {curve['tokens']:,} tokens in {curve['hours']:.2f} hours")
+    told: dict[str, Any] = {
+        "parameters": model.num_parameters(),
+        "vocabulary": len(tokenizer),
+        "training_tokens": len(pytxenc.TokenCorpus(recipe.corpus(work, "train")).ids),
+        "pretraining": curve,
+        "unigram_entropy": unigram_entropy(recipe, work),
+        "masked": [
+            masked(model, tokenizer, recipe, work, text, block)
+            for text in ("held-out", "wikitext-2")
+            for block in BLOCKS
+        ],
+        "fill_mask": fill(model, tokenizer),
+        "similarity": similarity(run),
+    }
+    if recipe.pairs:
+        told["sentence_order"] = [order(model, tokenizer, recipe, work, block) for block in BLOCKS]
+    return told
+
+
+def _curve(recipe: Recipe, work: Path) -> dict[str, Any]:
+    """The course of the runs: [tokens, nats, ...] of training and of held-out text."""
+    train: list[list[float]] = []
+    held_out: list[list[float]] = []
+    tokens, seconds = 0, 0.0
+    for stage in recipe.stages:
+        seen, elapsed = 0, 0.0
+        for line in (work / stage / "log.jsonl").read_text().splitlines():
+            row = json.loads(line)
+            if "tokens" in row:
+                seen, elapsed = row["tokens"], row["elapsed"]
+                train.append([tokens + seen, round(row["loss"], 4)])
+            elif "eval_loss" in row:
+                held_out.append([tokens + seen, round(row["eval_loss"], 4)])
+        tokens, seconds = tokens + seen, seconds + elapsed
+    thin = max(1, len(train) // 400)
+    means = [
+        [train[i][0], round(statistics.mean(y for _, y in train[i : i + thin]), 4)]
+        for i in range(0, len(train), thin)
+    ]
+    return {"tokens": tokens, "hours": seconds / 3600, "train": means, "held_out": held_out}
+
+
+def unigram_entropy(recipe: Recipe, work: Path) -> float:
+    """Nats a token of held-out text by the frequencies in the training text, plus one each."""
+    ids = pytxenc.TokenCorpus(recipe.corpus(work, "train")).ids
+    counts = np.bincount(ids, minlength=recipe.vocab_size) + 1.0
+    held_out = np.asarray(pytxenc.TokenCorpus(recipe.corpus(work, "held-out")).ids)
+    return float(-np.log(counts / counts.sum())[held_out].mean())
+
+
+def _evaluate(model: Any, dataset: PretrainingDataset) -> Any:
+    """(sums of losses, counts, right ones) over a data set; the pairs' are the second of each."""
+    session = pytxenc.Session(model)
+    sums = np.zeros((3, 2))
+    for first in range(0, len(dataset), 32):
+        batch = dataset.batch(range(first, min(first + 32, len(dataset))))
+        result = session.evaluate(batch)
+        sums += [result.loss_sums, result.counts, result.correct]
+    return sums
+
+
+def masked(
+    model: Any, tokenizer: Any, recipe: Recipe, work: Path, text: str, block: int
+) -> dict[str, Any]:
+    """How well 15 % of the tokens, masked once and for all, are told; single tokens as BERT's."""
+    dataset = PretrainingDataset(
+        recipe.corpus(work, text), tokenizer, block_size=block, static_duplicates=1, seed=0
+    )
+    (loss, _), (count, _), (right, _) = _evaluate(model, dataset)
+    told = {
+        "text": text, "block": block, "masked": int(count), "loss": loss / count,
+        "perplexity": perplexity(loss / count), "accuracy": right / count,
+    }  # fmt: skip
+    print(f"  {text}, blocks of {block}: {told['perplexity']:.2f}, {told['accuracy']:.2%}")
+    return told
+
+
+def order(model: Any, tokenizer: Any, recipe: Recipe, work: Path, block: int) -> dict[str, Any]:
+    """How often the order of two segments of held-out text is told; half of them are swapped."""
+    dataset = PretrainingDataset(
+        recipe.corpus(work, "held-out"), tokenizer, block_size=block, packing="sop",
+        static_duplicates=1, seed=0,
+    )  # fmt: skip
+    (_, loss), (_, count), (_, right) = _evaluate(model, dataset)
+    told = {"block": block, "pairs": int(count), "loss": loss / count, "accuracy": right / count}
+    print(f"  order of segments, blocks of {block}: {told['accuracy']:.2%} of {int(count)}")
+    return told
+
+
+def fill(model: Any, tokenizer: Any) -> dict[str, list[list[Any]]]:
+    """The best five guesses for every prompt, with their probabilities."""
+    pipe = pytxenc.pipeline("fill-mask", model, tokenizer=tokenizer)
+    told = {}
+    for prompt in PROMPTS:
+        guesses = pipe(prompt.format(tokenizer.mask_token))
+        told[prompt.format("___")] = [
+            [guess["token_str"].strip(), round(guess["score"], 4)] for guess in guesses
+        ]
+        print(f"  {prompt.format('___')}  {', '.join(g['token_str'].strip() for g in guesses)}")
+    return told
+
+
+def similarity(run: Path) -> dict[str, Any]:
+    """Cosines of some pairs, and Spearman's correlation with people's judgement on SICK's test
+    set, of mean vectors as they are."""
+    sentences = pytxenc.SentenceTransformer(str(run))
+    rows = sick(data_dir() / "tasks" / "sick" / "test.txt")
+    return {
+        "sick_spearman": correlation(sentences, rows),
+        "pairs": [[*pair, cosines(sentences, [pair])[0]] for pair in PAIRS],
+    }
+
+
+def sick(path: Path) -> list[tuple[str, str, float]]:
+    """Pairs of sentences and how alike people find them, from 1 to 5."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return [(r["sentence_A"], r["sentence_B"], float(r["relatedness_score"])) for r in rows]
+
+
+def cosines(sentences: Any, pairs: Any) -> list[float]:
+    """Of the vectors of each pair's sentences."""
+    first, second = (
+        sentences.encode([pair[i] for pair in pairs], normalize_embeddings=True) for i in (0, 1)
+    )
+    return [round(float(value), 4) for value in (first * second).sum(1)]
+
+
+def correlation(sentences: Any, rows: list[tuple[str, str, float]]) -> float:
+    """Spearman's, of cosines and judgements."""
+    return metrics.spearman([row[2] for row in rows], cosines(sentences, rows))
