@@ -16,12 +16,13 @@ import sys
 from pathlib import Path
 
 from harness import ROOT, data_dir, finish, machine, positive, without_tuning
-from model_bundle import bundle
+from model_bundle import bundle, bundled
 from model_cards import write_cards
+from model_curves import draw
 from model_measures import measure
 from model_recipes import RECIPES, Recipe
 
-STEPS = ("text", "tokenizers", "corpora", "pretrain", "measure", "bundle")
+STEPS = ("text", "tokenizers", "corpora", "pretrain", "bundle", "measure")
 RESULTS = ROOT / "benchmarks" / "results" / "models.json"
 
 
@@ -102,15 +103,14 @@ def main() -> None:
         for step in ("tokenizers", "corpora", "pretrain"):
             if step in steps:
                 getattr(maker, step)(recipe)
-        if "measure" in steps:
-            told = json.loads(options.json.read_text())["results"] if options.json.exists() else {}
-            finish(
-                options.json,
-                {**told, name: {**measure(recipe, options.work), "machine": machine()}},
-            )
         if "bundle" in steps:
             bundle(recipe, options.work)
-    if "bundle" in steps:
+        if "measure" in steps:
+            told = json.loads(options.json.read_text())["results"] if options.json.exists() else {}
+            told[name] = {**measure(recipe, options.work, bundled(recipe)), "machine": machine()}
+            finish(options.json, told)
+    if "measure" in steps:
+        draw(json.loads(options.json.read_text())["results"], options.json.with_suffix(".svg"))
         write_cards(options.json)
 
 

@@ -23,28 +23,33 @@ BUNDLED = ROOT / "pytxenc" / "bundled"
 WIDTH = 128
 SENTENCES = 20000
 LONGEST = 128
-FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+FILES = ("modules.json", "config_sentence_transformers.json", "sentence_bert_config.json")
+
+
+def bundled(recipe: Recipe) -> Path:
+    """A model's folder in the package."""
+    return BUNDLED / recipe.name
 
 
 def bundle(recipe: Recipe, work: Path) -> None:
     """Write a model's folder in the package; its card is written by `write_cards`."""
-    folder, run = BUNDLED / recipe.name, work / recipe.run
+    folder, run = bundled(recipe), work / recipe.run
     shutil.rmtree(folder, ignore_errors=True)
     model = pytxenc.AutoModelForPreTraining.from_pretrained(run)
     model.save_pretrained(folder, dtype="bfloat16")
-    tokenizer = pytxenc.AutoTokenizer.from_pretrained(run)
-    tokenizer.save_pretrained(folder)
-    tokenizer.save_vocabulary(folder)
-    sentences = pytxenc.SentenceTransformer(str(folder), max_seq_length=LONGEST)
+    pytxenc.AutoTokenizer.from_pretrained(run).save_pretrained(folder)
+    sentences = pytxenc.SentenceTransformer(str(folder))
+    sentences.max_seq_length = LONGEST
     weight, bias = whitening(sentences.encode(_sentences(work / "train.txt")), WIDTH)
     dense = Dense(weight, bias, "torch.nn.modules.linear.Identity")
     parts = [*sentences, dense, Normalize()]
-    pytxenc.SentenceTransformer(modules=parts).save_pretrained(work / "sentences" / recipe.name)
-    for path in (work / "sentences" / recipe.name).iterdir():
-        if path.is_dir() or path.name in ("modules.json", "config_sentence_transformers.json",
-                                          "sentence_bert_config.json"):  # fmt: skip
-            copy = shutil.copytree if path.is_dir() else shutil.copy
-            copy(path, folder / path.name)
+    apart = work / "sentences" / recipe.name  # for it has weights in float32 as well
+    pytxenc.SentenceTransformer(modules=parts).save_pretrained(apart)
+    for path in apart.iterdir():
+        if path.is_dir():
+            shutil.copytree(path, folder / path.name)
+        elif path.name in FILES:
+            shutil.copy(path, folder)
     nbytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder}: {nbytes / 1e6:.1f} MB")
 

@@ -33,11 +33,10 @@ PAIRS = (
 BLOCKS = (128, 512)
 
 
-def measure(recipe: Recipe, work: Path) -> dict[str, Any]:
-    """All figures of a finished run, JSON-able."""
-    run = work / recipe.run
-    model = pytxenc.AutoModelForPreTraining.from_pretrained(run)
-    tokenizer = pytxenc.AutoTokenizer.from_pretrained(run)
+def measure(recipe: Recipe, work: Path, bundled: Path) -> dict[str, Any]:
+    """All figures of a finished run, and of the model in the package, JSON-able."""
+    model = pytxenc.AutoModelForPreTraining.from_pretrained(bundled)
+    tokenizer = pytxenc.AutoTokenizer.from_pretrained(bundled)
     curve = _curve(recipe, work)
     print(f"{recipe.name}: {curve['tokens']:,} tokens in {curve['hours']:.2f} hours")
     told: dict[str, Any] = {
@@ -52,7 +51,8 @@ def measure(recipe: Recipe, work: Path) -> dict[str, Any]:
             for block in BLOCKS
         ],
         "fill_mask": fill(model, tokenizer),
-        "similarity": similarity(run),
+        "similarity": similarity(work / recipe.run),
+        "bundled_similarity": similarity(bundled),
     }
     if recipe.pairs:
         told["sentence_order"] = [order(model, tokenizer, recipe, work, block) for block in BLOCKS]
@@ -143,8 +143,10 @@ def fill(model: Any, tokenizer: Any) -> dict[str, list[list[Any]]]:
 
 
 def similarity(run: Path) -> dict[str, Any]:
-    """Cosines of some pairs, and Spearman's correlation with people's judgement on SICK's test
-    set, of mean vectors as they are."""
+    """Cosines of some pairs, and Spearman's correlation with people's judgement on SICK's test set.
+
+    Of a run without parts for sentences they are of mean vectors.
+    """
     sentences = pytxenc.SentenceTransformer(str(run))
     rows = sick(data_dir() / "tasks" / "sick" / "test.txt")
     return {

@@ -1,5 +1,6 @@
 """Fine-tuning a model on a task of finetune_tasks, with settings that small models need."""
 
+import math
 import tempfile
 import time
 from pathlib import Path
@@ -27,7 +28,8 @@ def tune(
     """Fine-tune the model in a folder, or its randomly initialised twin, on one of TASKS.
 
     Order, dropout and new weights are drawn from the seed.  Returns the scores after the last
-    epoch, in percent, as "dev" and "test", and the "seconds" of training.
+    epoch, in percent, as "dev" and "test", and the "seconds" of training.  Predictions that are all
+    the same correlate with nothing: 0.
     """
     tokenizer = pytxenc.AutoTokenizer.from_pretrained(folder)
     features = load(task, data_dir() / "tasks", tokenizer, settings.limit)
@@ -68,7 +70,8 @@ def tune(
         told = {"seconds": time.perf_counter() - start}
         for name in ("dev", "test"):
             rows = getattr(features, name)
-            told[name] = score(task, trainer.predict(rows).predictions, rows)
+            points = score(task, trainer.predict(rows).predictions, rows)
+            told[name] = 0.0 if math.isnan(points) else points
     return told
 
 

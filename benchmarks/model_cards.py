@@ -1,0 +1,177 @@
+"""Writes the cards of the bundled models, README.md in their folders, from results alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from harness import ROOT
+from model_bundle import BUNDLED
+from model_recipes import RECIPES, Recipe
+
+TASKS_RESULTS = ROOT / "benchmarks" / "results" / "models-tasks.json"
+SEEDS = 5
+_FRONT = """\
+---
+license: apache-2.0
+language: en
+library_name: transformers
+pipeline_tag: fill-mask
+tags:
+- {kind}
+- sentence-similarity
+---
+"""
+_ABOUT = {
+    "roberta-mini": (
+        "A RoBERTa of {layers} layers of width {width}, for trying things out, for tests, and as a"
+        " warm start for small English tasks. It was pretrained by pytxenc itself, on two"
+        " processor cores."
+    ),
+    "albert-mini": (
+        "An ALBERT of one layer of width {width} that is applied {layers} times, with embeddings"
+        " of width {embedding}, for trying things out, for tests, and as a small warm start for"
+        " English tasks. It was pretrained by pytxenc itself, on two processor cores."
+    ),
+}
+_USE = """\
+## Use
+
+It comes with the package and needs no network:
+
+```python
+from pytxenc import pipeline
+
+pipeline("fill-mask", "pytxenc/{name}")("She opened the {mask} and went into the house.")
+```
+
+`AutoModel.from_pretrained("pytxenc/{name}")`, `SentenceTransformer("pytxenc/{name}")` and
+`python -m pytxenc finetune --model pytxenc/{name} ...` work as with any other model, and so does
+transformers with this folder's path. Weights are stored in bfloat16 and loaded as float32.
+
+Vectors of sentences are means over tokens, whitened over sentences of the training text
+(Su et al., 2103.15316), {vector} numbers of length 1.
+"""
+_TEXT = """\
+## Training text
+
+{tokens:.1f} million tokens of English, of which nothing stands under a licence that would keep the
+weights from being given on; a fiftieth of the documents was held out by hash before the
+tokenizer was trained:
+
+- novels and essays in the editions of Standard Ebooks (CC0), most from the 19th century;
+- OpenStax's textbooks on anthropology and on economics (CC BY 4.0, by their authors and OpenStax,
+  Rice University; changed here: to plain text);
+- The World Factbook of the CIA and the 18F handbook (works of the US government);
+- The Rust Programming Language by Steve Klabnik, Carol Nichols and contributors (MIT or
+  Apache-2.0).
+"""
+_LIMITS = """\
+## Limits
+
+The model is small and has read little, most of it old novels: it knows how English is built and
+few facts, writes of people as its sources did, prejudices of their times included, and knows no
+other language. For work that matters take a larger model, fine-tune it on your own data and
+measure: `roberta-base` is one name away.
+"""
+
+
+def write_cards(results: Path) -> None:
+    """Write the card of every bundled model that results/models.json tells of."""
+    told = json.loads(results.read_text())["results"]
+    for name, recipe in RECIPES.items():
+        if name in told and (BUNDLED / name).is_dir():
+            (BUNDLED / name / "README.md").write_text(card(recipe, told[name]))
+
+
+def card(recipe: Recipe, told: dict[str, Any]) -> str:
+    """The text of a card."""
+    folder = BUNDLED / recipe.name
+    config = json.loads((folder / "config.json").read_text())
+    dense = json.loads((folder / "2_Dense" / "config.json").read_text())
+    about = _ABOUT[recipe.name].format(
+        layers=config["num_hidden_layers"],
+        width=config["hidden_size"],
+        embedding=config.get("embedding_size"),
+    )
+    mask = "<mask>" if recipe.kind == "roberta" else "[MASK]"
+    parts = [
+        _FRONT.format(kind=recipe.kind) + f"\n# {recipe.name}\n\n{about}\n",
+        f"{told['parameters']:,} parameters, {told['vocabulary']:,} tokens,"
+        f" {config['max_position_embeddings'] - 2 * (recipe.kind == 'roberta')} positions.\n",
+        _USE.format(name=recipe.name, mask=mask, vector=dense["out_features"]),
+        _TEXT.format(tokens=told["training_tokens"] / 1e6),
+        _settings(recipe, told),
+        _results(recipe, told),
+        _LIMITS,
+    ]
+    return "\n".join(parts)
+
+
+def _settings(recipe: Recipe, told: dict[str, Any]) -> str:
+    course, machine = told["pretraining"], told["machine"]
+    stages = ", then ".join(f"`benchmarks/recipes/{stage}.toml`" for stage in recipe.stages)
+    return (
+        "## Training\n\n"
+        f"Settings: {stages}. {course['tokens'] / 1e6:.0f} million tokens, special tokens counted,"
+        f" in {course['hours']:.1f} hours in bfloat16 on {machine['cpu']}; masks are new in every"
+        " pass over the text. The curves are in `benchmarks/results/models.svg`.\n"
+    )
+
+
+def _results(recipe: Recipe, told: dict[str, Any]) -> str:
+    rows = [
+        "## Results\n\nOf 15 % masked tokens, the same ones every time; the frequencies of words"
+        f" alone would give {told['unigram_entropy']:.2f} nats on the held-out text:\n",
+        "| text | tokens in a block | nats a token | perplexity | guessed right |",
+        "|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {m['text']} | {m['block']} | {m['loss']:.3f} | {m['perplexity']:.1f} |"
+        f" {100 * m['accuracy']:.1f} % |"
+        for m in told["masked"]
+    ]
+    rows.append("")
+    for pairs in told.get("sentence_order", ()):
+        rows.append(
+            f"The order of two held-out segments, {pairs['block']} tokens together, is told in"
+            f" {100 * pairs['accuracy']:.1f} % of {pairs['pairs']:,} pairs (50 % by chance).\n"
+        )
+    likeness = told["bundled_similarity"]
+    rows.append(
+        "Likeness of sentences on SICK's test set, Spearman's correlation with people's judgement,"
+        f" without training on it: {likeness['sick_spearman']:.3f} (mean vectors without whitening:"
+        f" {told['similarity']['sick_spearman']:.3f}).\n"
+    )
+    rows += ["Guesses for the gap, with their probabilities:\n"]
+    rows += [
+        f"- {prompt} {', '.join(f'{word} {score:.2f}' for word, score in guesses)}"
+        for prompt, guesses in told["fill_mask"].items()
+    ]
+    return "\n".join([*rows, "", *_tasks(recipe)])
+
+
+def _tasks(recipe: Recipe) -> list[str]:
+    """Fine-tuned scores, where they were measured."""
+    from prove_models import compare
+
+    if not TASKS_RESULTS.exists():
+        return []
+    from finetune_tasks import TASKS
+
+    runs = json.loads(TASKS_RESULTS.read_text())["results"]
+    rows = [
+        f"Fine-tuned, test scores in percent, means of {SEEDS} seeds, beside a twin with random"
+        " initial values (all of it: `benchmarks/MODELS-TASKS.md`):\n",
+        "| task | metric | twin | pretrained | difference, 95 % interval |",
+        "|---|---|---|---|---|",
+    ]
+    for task, kind in TASKS.items():
+        found = compare(runs, recipe.name, task, SEEDS)
+        if found is not None:
+            d = found["difference"]
+            first, second = (sum(found["scores"][arm]) / SEEDS for arm in ("twin", "pretrained"))
+            rows.append(
+                f"| {task} | {kind.metric} | {first:.1f} | {second:.1f} |"
+                f" {d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f}) |"
+            )
+    return [*rows, ""] if len(rows) > 3 else []
