@@ -6,6 +6,7 @@ from typing import Any
 from claim_arms import ARMS, CLAIMS, METRICS
 
 COLUMNS = 3
+TICKS = (0.03, 0.1, 0.3, 1)  # of differences, linear below the first
 
 
 def _figure(width: float, height: float) -> Any:
@@ -44,7 +45,11 @@ def draw_differences(results: Any, path: Path) -> None:
     axes.axvline(0, color="black", lw=0.8)
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
-    axes.set_xscale("symlog", linthresh=0.05)
+    axes.set_xscale("symlog", linthresh=TICKS[0])
+    low, high = axes.get_xlim()
+    ticks = [tick for size in TICKS for tick in (-size, size) if low <= tick <= high]
+    axes.set_xticks([0, *ticks], ["0", *(f"{tick:+g}" for tick in ticks)])
+    axes.minorticks_off()
     axes.set(xlabel="difference in held-out loss, nats a masked token; left is better")
     _save(figure, path)
 
@@ -64,8 +69,8 @@ def draw_curves(results: Any, path: Path) -> None:
             curve = _curve(results, arm)
             if curve:
                 axes.plot(*zip(*curve, strict=True), label=arm, marker=".", ms=3, lw=1)
-        starts = {ARMS[arm].start for arm in claim.arms} - {None, *claim.arms}
-        for arm in sorted(starts):
+        starts = {start for arm in claim.arms if (start := ARMS[arm].start)}
+        for arm in sorted(starts - {*claim.arms}):
             curve = _curve(results, arm)
             if curve:
                 axes.plot(*zip(*curve, strict=True), color="grey", lw=1, ls="--", label=arm)

@@ -2,7 +2,7 @@
 gradients of accumulated micro-batches, and fine-tuning."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ RIDGE = 10.0  # its penalty: of half the squared weights
 BATCH = 32
 SPLITS = {"equal": (4, 4, 4, 4), "unequal": (1, 2, 4, 9)}
 ROWS = 4000  # of training that are about a task's
+Look = Callable[[dict[str, Any]], NDArray[np.float64]]  # from a batch to (batch, dim)
 
 
 # ---- pairs ----
@@ -39,17 +40,54 @@ def pair_tests(folder: Path, train: Path, held_out: Path, *, has_head: bool) -> 
     encoder = pytxenc.AutoModel.from_pretrained(folder)
     tokenizer = pytxenc.AutoTokenizer.from_pretrained(folder)
     told = {}
-    for name, packing in TESTS.items():
-        options: Any = dict(block_size=claim_arms.LONGEST, packing=packing, static_duplicates=1)
-        known, unknown = (PretrainingDataset(t, tokenizer, **options) for t in (train, held_out))
-        spread = np.linspace(0, len(known) - 1, PROBED, dtype=np.int64)
-        weights = logistic_regression(*_vectors(encoder, known, np.unique(spread)))
+    for name in TESTS:
+        known, unknown = (_pairs(text, tokenizer, name) for text in (train, held_out))
         rows = balanced(unknown)
-        vectors, labels = _vectors(encoder, unknown, rows)
-        right = (vectors @ weights[:-1] + weights[-1] > 0) == labels
-        told[name] = {"pairs": len(rows), "probe": 100 * float(right.mean())}
+        told[name] = {
+            "pairs": len(rows),
+            "probe": _probe(known, unknown, rows, _first_vectors(encoder)),
+        }
         told[name] |= _by_head(model, unknown, rows, has_head)
     return told
+
+
+def by_lengths(train: Path, held_out: Path, tokenizer: Any, test: str) -> float:
+    """The same regression's share where it knows nothing but the lengths of the segments."""
+    known, unknown = (_pairs(text, tokenizer, test) for text in (train, held_out))
+    return _probe(known, unknown, balanced(unknown), _segment_lengths)
+
+
+def _pairs(text: Path, tokenizer: Any, test: str) -> PretrainingDataset:
+    return PretrainingDataset(
+        text, tokenizer, block_size=claim_arms.LONGEST, packing=TESTS[test], static_duplicates=1
+    )
+
+
+def _probe(
+    known: PretrainingDataset, unknown: PretrainingDataset, rows: NDArray[np.int64], look: Look
+) -> float:
+    """Fit to some of the known pairs, and judge rows of the unknown ones."""
+    spread = np.linspace(0, len(known) - 1, PROBED, dtype=np.int64)
+    weights = logistic_regression(*_seen(known, np.unique(spread), look))
+    vectors, labels = _seen(unknown, rows, look)
+    return 100 * float(((vectors @ weights[:-1] + weights[-1] > 0) == labels).mean())
+
+
+def _first_vectors(encoder: Any) -> Look:
+    """The last layer's vectors of first tokens."""
+
+    def look(batch: dict[str, Any]) -> NDArray[np.float64]:
+        names = ("input_ids", "attention_mask", "token_type_ids")
+        hidden = encoder(**{name: batch[name] for name in names}).last_hidden_state
+        return np.asarray(hidden[:, 0], np.float64)
+
+    return look
+
+
+def _segment_lengths(batch: dict[str, Any]) -> NDArray[np.float64]:
+    second = batch["token_type_ids"].sum(1)
+    first = batch["attention_mask"].sum(1) - second
+    return np.stack([first, second, first > second], 1).astype(np.float64)
 
 
 def _by_head(
@@ -83,17 +121,13 @@ def _batches(dataset: PretrainingDataset, rows: NDArray[np.int64]) -> Iterator[d
     return (dataset.batch(rows[i : i + BATCH]) for i in range(0, len(rows), BATCH))
 
 
-def _vectors(
-    encoder: Any, dataset: PretrainingDataset, rows: NDArray[np.int64]
+def _seen(
+    dataset: PretrainingDataset, rows: NDArray[np.int64], look: Look
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The vectors of first tokens (n, hidden), and which labels are 1 (n,)."""
-    vectors, labels = [], []
-    for batch in _batches(dataset, rows):
-        names = ("input_ids", "attention_mask", "token_type_ids")
-        hidden = encoder(**{name: batch[name] for name in names}).last_hidden_state
-        vectors.append(np.asarray(hidden[:, 0], np.float64))
-        labels.append(_labels(dataset, batch) == 1)
-    return np.concatenate(vectors), np.concatenate(labels)
+    """What is seen of pairs (n, dim), and which labels are 1 (n,)."""
+    found = [(look(batch), _labels(dataset, batch) == 1) for batch in _batches(dataset, rows)]
+    vectors, labels = (np.concatenate(part) for part in zip(*found, strict=True))
+    return vectors, labels
 
 
 def logistic_regression(
@@ -105,11 +139,14 @@ def logistic_regression(
     scaled = np.column_stack([(vectors - mean) / spread, np.ones(len(vectors))])
     penalty = np.append(np.full(vectors.shape[1], RIDGE), 1e-9)
     weights = np.zeros(scaled.shape[1])
-    for _ in range(15):
+    for _ in range(25):
         chance = 1 / (1 + np.exp(-np.clip(scaled @ weights, -30, 30)))
         slope = scaled.T @ (chance - labels) + penalty * weights
         curvature = (scaled * (chance * (1 - chance))[:, None]).T @ scaled + np.diag(penalty)
-        weights -= np.linalg.solve(curvature, slope)
+        step = np.linalg.solve(curvature, slope)
+        weights -= step
+        if abs(step).max() < 1e-6:
+            break
     own = weights[:-1] / spread
     return np.append(own, weights[-1] - own @ mean)
 

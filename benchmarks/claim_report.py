@@ -147,7 +147,7 @@ def _preface(results: Results) -> str:
         "",
         f"**The floor.** Whoever knows only how frequent words are has a loss of"
         f" {results.floor:.3f} (the unigram entropy of the held-out text). Small models stay for"
-        " millions of tokens on a plateau 0.6 to 0.9 nats below it; an arm that is not at least"
+        " millions of tokens on a plateau half a nat to a nat below it; an arm that is not at least"
         f" {LEFT} below has not left it, and shows nothing (†).",
         "",
         f"pytxenc {about.get('pytxenc', MISSING)} at {about.get('commit', MISSING)},"
@@ -176,7 +176,6 @@ def _section(results: Results, claim: Claim) -> str:
         return "\n".join([*lines, "Not measured.", *missing, ""])
     lines += _arms(results, claim)
     lines += _scores(results, claim)
-    lines += _differences(results, claim)
     return "\n".join([*lines, *missing])
 
 
@@ -201,39 +200,32 @@ def _arms(results: Results, claim: Claim) -> list[str]:
 
 
 def _scores(results: Results, claim: Claim) -> list[str]:
-    """Means and every seed."""
+    """Every metric of every arm: the mean, every seed, and the difference from the baseline."""
+    heading = ["", "arm", "mean ± SD", *(f"seed {seed}" for seed in results.seeds)]
     rows = []
     for metric in claim.metrics:
-        digits = METRICS[metric].digits
+        title, digits = METRICS[metric].title, METRICS[metric].digits
         for arm in claim.arms:
             values = results.values(arm, metric)
-            if not values:
-                continue
-            told = mean_interval(list(values.values()))
-            spread = "" if told.n < 2 else f" ± {number(told.sd, digits)}"
-            mark = ""
-            if metric == "loss" and told.mean > results.floor - LEFT:
-                mark = " †"
-            seeds = [number(values.get(seed, math.nan), digits) for seed in results.seeds]
-            mean = number(told.mean, digits) + spread + mark
-            rows.append([METRICS[metric].title, f"`{arm}`", mean, *seeds])
-        if metric in results.told["majority"]:
-            most = number(results.told["majority"][metric], digits)
-            empty = [""] * len(results.seeds)
-            rows.append([METRICS[metric].title, "most frequent class", most, *empty])
-    return table(["", "arm", "mean ± SD", *(f"seed {seed}" for seed in results.seeds)], rows)
+            if values:
+                seeds = [number(values.get(seed, math.nan), digits) for seed in results.seeds]
+                one = results.difference(arm, claim.baseline, metric)
+                told = [MISSING] * 2 if one is None or arm == claim.baseline else [
+                    number(one.interval.mean, digits, True), verdict(one)
+                ]  # fmt: skip
+                rows.append([title, f"`{arm}`", _mean(results, metric, values), *seeds, *told])
+        if metric in results.told["trivial"]:
+            who, value = results.told["trivial"][metric]
+            empty = [""] * (len(results.seeds) + 2)
+            rows.append([title, who, number(value, digits), *empty])
+    return table([*heading, f"from `{claim.baseline}`", "95 %"], rows)
 
 
-def _differences(results: Results, claim: Claim) -> list[str]:
-    rows = []
-    for one in results.differences(claim):
-        digits = METRICS[one.metric].digits
-        each = ", ".join(number(value, digits, True) for value in one.values)
-        mean = number(one.interval.mean, digits, True)
-        rows.append(
-            [METRICS[one.metric].title, f"`{one.arm}` − `{one.baseline}`", mean, each, verdict(one)]
-        )
-    return table(["", "difference", "mean", "by seed", "95 %"], rows) if rows else []
+def _mean(results: Results, metric: str, values: dict[int, float]) -> str:
+    told, digits = mean_interval(list(values.values())), METRICS[metric].digits
+    spread = "" if told.n < 2 else f" ± {number(told.sd, digits)}"
+    stuck = metric == "loss" and told.mean > results.floor - LEFT
+    return number(told.mean, digits) + spread + (" †" if stuck else "")
 
 
 def _missing(results: Results, claim: Claim) -> list[str]:

@@ -19,13 +19,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from claim_arms import ARMS, CLAIMS, SENTENCE_TASKS, expected_seconds, runs_of
-from claim_measures import majority
+from claim_arms import ARMS, CLAIMS, SENTENCE_TASKS, SOURCE, expected_seconds, runs_of
+from claim_measures import TESTS, by_lengths, majority
 from claim_report import write_report
 from claim_runs import Place
 from engines import THREAD_SETTINGS
 from harness import ROOT, finish, positive, without_tuning
 from model_measures import unigram_entropy
+from model_recipes import RECIPES
 
 RESULTS = ROOT / "benchmarks" / "results" / "claims.json"
 POLL = 0.2  # seconds
@@ -129,13 +130,26 @@ def collect(place: Place) -> dict[str, Any]:
     seeds = sorted({int(path.stem.rpartition("-")[2]) for path in place.folder.glob("*.json")})
     found = [place.read(arm, seed) or place.failure(arm, seed) for arm in ARMS for seed in seeds]
     runs = [run for run in found if run is not None]
-    tasks = [task for task in SENTENCE_TASKS if any(task in run.get("tasks", ()) for run in runs)]
     return {
         "scale": place.scale,
         "unigram_entropy": unigram_entropy(place.recipe, place.work),
-        "majority": {task: majority(task) for task in tasks},
+        "trivial": trivial(place, runs),
         "runs": runs,
     }
+
+
+def trivial(place: Place, runs: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """By metric, who has it without a model, and how good it is."""
+    told: dict[str, list[Any]] = {}
+    for task in SENTENCE_TASKS:
+        if any(task in run.get("tasks", ()) for run in runs):
+            told[task] = ["most frequent class", majority(task)]
+    if any("pairs" in run for run in runs):
+        train, held_out = (place.recipe.corpus(place.work, t) for t in ("train", "held-out"))
+        for test in TESTS:
+            share = by_lengths(train, held_out, place.tokenizer(), test)
+            told[f"{test}-probe"] = ["lengths of the segments", share]
+    return told
 
 
 def main() -> None:
@@ -151,6 +165,13 @@ def main() -> None:
     options = parser.parse_args()
     if not options.scale > 0:
         parser.error(f"--scale is {options.scale}; it must be more than 0")
+    recipe = RECIPES[SOURCE]
+    needed = [recipe.tokenizer(options.work), options.work / "train.txt"]
+    needed += [recipe.corpus(options.work, text) for text in ("train", "held-out")]
+    for path in needed:
+        if not path.exists():
+            make = f"make_models.py {options.work} --models {SOURCE} --until corpora"
+            parser.error(f"there is no {path}: `python benchmarks/{make}` makes it")
     without_tuning()
     place = Place(options.work, options.scale)
     runs = runs_of(options.claims, options.seeds)
@@ -159,7 +180,7 @@ def main() -> None:
     print(f"{len(missing)} of {len(runs)} runs to do, about {hours:.1f} hours of a processor")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for text in {ARMS[arm].text for arm, _ in missing} - {None}:
+        for text in {text for arm, _ in missing if (text := ARMS[arm].text)}:
             place.make_text(text)
         carry_out(place, runs, options.processes, 3600 * options.hours)
     except KeyboardInterrupt:
