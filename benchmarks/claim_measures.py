@@ -1,7 +1,6 @@
 """What claims.py measures of a pretrained model beside its loss: tests on pairs of segments,
 gradients of accumulated micro-batches, and fine-tuning."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,6 @@ from typing import Any
 import claim_arms
 import numpy as np
 from claim_arms import Arm
-from finetune_tasks import TASKS, folder_of, score
-from harness import data_dir
 from model_tuning import Tuning, tune
 from numpy.typing import NDArray
 
@@ -192,12 +189,3 @@ def tuned(folder: Path, arm: Arm, seed: int, scale: float) -> dict[str, dict[str
     """Scores on the arm's tasks, by task; below a scale of 1 of fewer rows."""
     settings = Tuning(limit=None if scale >= 1 else max(32, int(ROWS * scale)))
     return {task: tune(folder, task, seed, settings, pretrained=arm.trained) for task in arm.tasks}
-
-
-def majority(task: str) -> float:
-    """The test score of always telling the class most frequent in training, in percent."""
-    kind = TASKS[task]
-    train, _, test = kind.rows(folder_of(task, data_dir() / "tasks"))
-    best = Counter(row[-1] for row in train).most_common(1)[0][0]
-    logits = np.tile(np.eye(len(kind.labels))[kind.labels.index(best)], (len(test), 1))
-    return score(task, logits, [{"labels": kind.labels.index(row[-1])} for row in test])

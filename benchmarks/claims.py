@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from claim_arms import ARMS, CLAIMS, SENTENCE_TASKS, SOURCE, expected_seconds, runs_of
-from claim_measures import TESTS, by_lengths, majority
+from claim_measures import TESTS, by_lengths
 from claim_report import write_report
 from claim_runs import Place
 from engines import THREAD_SETTINGS
-from harness import ROOT, finish, positive, without_tuning
+from finetune_tasks import majority
+from harness import ROOT, data_dir, finish, positive, without_tuning
 from model_measures import unigram_entropy
 from model_recipes import RECIPES
 
@@ -143,7 +144,7 @@ def trivial(place: Place, runs: list[dict[str, Any]]) -> dict[str, list[Any]]:
     told: dict[str, list[Any]] = {}
     for task in SENTENCE_TASKS:
         if any(task in run.get("tasks", ()) for run in runs):
-            told[task] = ["most frequent class", majority(task)]
+            told[task] = ["most frequent class", majority(task, data_dir() / "tasks")]
     if any("pairs" in run for run in runs):
         train, held_out = (place.recipe.corpus(place.work, t) for t in ("train", "held-out"))
         for test in TESTS:

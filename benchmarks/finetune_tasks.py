@@ -1,6 +1,7 @@
 """Tasks of the reference data as features of a model, and their scores."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -137,3 +138,19 @@ def score(name: str, logits: Any, features: list[dict[str, Any]]) -> float:
         return 100 * float(metrics.chunk_scores(truth, found)["f1"])
     measure = metrics.f1 if task.metric == "F1" else metrics.accuracy
     return 100 * measure(labels, best)
+
+
+def majority(name: str, tasks: Path) -> float | None:
+    """The test score of always telling the class most frequent in training, in percent.
+
+    None for tasks whose targets are numbers or tags.
+    """
+    import numpy as np
+
+    task = TASKS[name]
+    if task.head != _CLASSES or not task.labels:
+        return None
+    train, _, test = task.rows(folder_of(name, tasks))
+    best = Counter(row[-1] for row in train).most_common(1)[0][0]
+    logits = np.tile(np.eye(len(task.labels))[task.labels.index(best)], (len(test), 1))
+    return score(name, logits, [{"labels": task.labels.index(row[-1])} for row in test])

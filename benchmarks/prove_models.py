@@ -14,12 +14,11 @@ import itertools
 import json
 import multiprocessing
 import time
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from finetune_tasks import TASKS, folder_of
+from finetune_tasks import TASKS, majority
 from harness import ROOT, data_dir, finish, positive, without_tuning
 from model_recipes import RECIPES
 from model_tuning import Tuning, tune
@@ -107,18 +106,6 @@ def _timely(end: float, *job: Any) -> dict[str, float] | None:
 # ---- the page ----
 
 
-def majority(task: str) -> float:
-    """What the most frequent class scores in the test set, in percent; NaN where there is none."""
-    kind = TASKS[task]
-    if kind.metric not in ("accuracy", "F1"):
-        return float("nan")
-    labels = Counter(row[-1] for row in kind.rows(folder_of(task, data_dir() / "tasks"))[2])
-    share = max(labels.values()) / sum(labels.values())
-    if kind.metric == "accuracy":
-        return 100 * share
-    return 100 * 2 * share / (1 + share)  # all of class 1, which is the most frequent
-
-
 def compare(runs: Runs, model: str, task: str, seeds: int) -> dict[str, Any] | None:
     """The test scores of both arms over the seeds, and the interval of their difference."""
     rates = {arm: chosen(runs, model, arm, task) for arm in ARMS}
@@ -164,9 +151,9 @@ def page(runs: Runs, models: list[str], seeds: int, about: dict[str, Any]) -> st
                 for m in (means["twin"], means[ARMS[0]])
             ]
             d = told["difference"]
-            base = majority(task)
+            base = majority(task, data_dir() / "tasks")
             lines.append(
-                f"| {model} | {task} | {kind.metric} | {'' if base != base else f'{base:.1f}'} | "
+                f"| {model} | {task} | {kind.metric} | {'' if base is None else f'{base:.1f}'} | "
                 f"{' | '.join(cells)} | {d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f}) |"
             )
             if d.low > 0:
