@@ -11,6 +11,7 @@ SHELL := /bin/bash
 .PHONY: help demo test dev lint format asan valgrind bench bench-peers clean
 
 SOURCES := $(shell find ext pytxenc -name '*.[ch]' -o -name '*.py' -o -name '*.pyi') \
+	$(shell find pytxenc/bundled pytxenc/demo -type f -not -name '*.py*') \
 	setup.py pyproject.toml README.md LICENSE
 C_FILES = $(shell git ls-files 'ext/*.[ch]' 'tests/*.[ch]')
 BENCHES = $(patsubst benchmarks/bench_%.py,bench-%,$(wildcard benchmarks/bench_*.py))
@@ -23,7 +24,7 @@ PLAIN = env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/.installed ## see real models encode real text
+demo: .venv/.installed ## see trained models fill gaps, compare sentences and learn a task
 	@cd .venv && bin/python -m pytxenc.demo
 
 test: .venv/.test ## run all tests against the installed package

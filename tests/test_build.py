@@ -114,6 +114,9 @@ def test_source_distribution_is_complete(sources, tmp_path):
     needed = {"LICENSE", "README.md", "CHANGELOG.md", "Makefile", "pytxenc/py.typed"}
     for path in (*sources.glob("ext/**/*.[ch]"), *sources.glob("pytxenc/**/*.py*")):
         needed.add(str(path.relative_to(sources)))
+    for folder in ("bundled", "demo"):
+        paths = (sources / "pytxenc" / folder).rglob("*")
+        needed.update(str(path.relative_to(sources)) for path in paths if path.is_file())
     needed -= {name for name in needed if name.endswith(".pyc")}
     assert needed <= packed, needed - packed
 

@@ -21,21 +21,17 @@ def _entry(implementation: str, model_class: str, default: str) -> Entry:
     return {"impl": implementation, "pt": (model_class,), "default": {"model": default}}
 
 
+# Where a bundled model can do a task it is the default, which then needs no network.
+_BUNDLED = "pytxenc/roberta-mini"
 _TASKS = {
-    "feature-extraction": _entry(
-        "FeatureExtractionPipeline", "AutoModel", "distilbert/distilbert-base-cased"
-    ),
-    "fill-mask": _entry(
-        "FillMaskPipeline", "AutoModelForMaskedLM", "distilbert/distilroberta-base"
-    ),
+    "feature-extraction": _entry("FeatureExtractionPipeline", "AutoModel", _BUNDLED),
+    "fill-mask": _entry("FillMaskPipeline", "AutoModelForMaskedLM", _BUNDLED),
     "question-answering": _entry(
         "QuestionAnsweringPipeline",
         "AutoModelForQuestionAnswering",
         "distilbert/distilbert-base-cased-distilled-squad",
     ),
-    "sentence-similarity": _entry(
-        "SentenceSimilarityPipeline", "AutoModel", "sentence-transformers/all-MiniLM-L6-v2"
-    ),
+    "sentence-similarity": _entry("SentenceSimilarityPipeline", "AutoModel", _BUNDLED),
     "text-classification": _entry(
         "TextClassificationPipeline",
         "AutoModelForSequenceClassification",

@@ -59,6 +59,8 @@ class Documents:
         for name in ("one", "two"):
             (data / f"{name}.txt").write_text(TEXT)
             (data / f"{name}.txt.xz").write_bytes(lzma.compress(TEXT.encode()))
+        books = "\n\n".join(f"Document {i} of a few words." for i in range(300))
+        (data / "books.txt").write_text(books)
         for name in ("train", "dev", "test"):
             (data / f"{name}.tsv").write_text("sentence\tlabel\n" + EXAMPLES)
         (data / "chunks.txt").write_text(CHUNKS)

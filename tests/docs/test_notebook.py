@@ -31,11 +31,15 @@ def test_tour(notebook, tmp_path):
         for cell in notebook.cells
         if cell.cell_type == "code"
     }
-    assert shown["tokenizer"].startswith("RobertaTokenizer(name_or_path='roberta-base'")
+    assert shown["tokenizer"].startswith("RobertaTokenizer(name_or_path='pytxenc/roberta-mini'")
     assert shown["outputs"].startswith("BaseModelOutputWithPooling")
     assert shown["model"].startswith("RobertaForMaskedLM(") and "float32" in shown["model"]
     assert shown["batch.tokens(0)"].startswith("['[CLS]'")
     assert '"model_type": "roberta"' in shown["model.config"]
+    curve = next(cell for cell in notebook.cells if cell.source.endswith('plot_curves("books")'))
+    assert "image/png" in curve.outputs[0].data
+    guesses = next(text for source, text in shown.items() if "classify(" in source)
+    assert guesses.count("'label'") == 3
 
 
 def test_tour_has_the_samples(notebook, root):
