@@ -50,7 +50,7 @@ def measure(recipe: Recipe, work: Path, bundled: Path) -> dict[str, Any]:
             for text in ("held-out", "wikitext-2")
             for block in BLOCKS
         ],
-        "fill_mask": fill(model, tokenizer),
+        "fill_mask": fill(bundled),
         "similarity": similarity(work / recipe.run),
         "bundled_similarity": similarity(bundled),
     }
@@ -129,12 +129,12 @@ def order(model: Any, tokenizer: Any, recipe: Recipe, work: Path, block: int) ->
     return told
 
 
-def fill(model: Any, tokenizer: Any) -> dict[str, list[list[Any]]]:
+def fill(folder: Path) -> dict[str, list[list[Any]]]:
     """The best five guesses for every prompt, with their probabilities."""
-    pipe = pytxenc.pipeline("fill-mask", model, tokenizer=tokenizer)
+    pipe = pytxenc.pipeline("fill-mask", str(folder))
     told = {}
     for prompt in PROMPTS:
-        guesses = pipe(prompt.format(tokenizer.mask_token))
+        guesses = pipe(prompt.format(pipe.tokenizer.mask_token))
         told[prompt.format("___")] = [
             [guess["token_str"].strip(), round(guess["score"], 4)] for guess in guesses
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -55,7 +56,16 @@ def plot_curves(
     if not panels:
         raise ValueError(f"{log_or_dir} has no losses or metrics to draw")
     rows = -(-len(panels) // 2)
-    figure = Figure(figsize=(10, 3.2 * rows), layout="constrained")
+
+    class Curves(Figure):
+        """Shows itself in a notebook, whether or not that has been told to draw figures."""
+
+        def _repr_png_(self) -> bytes:
+            image = io.BytesIO()
+            self.savefig(image, format="png")
+            return image.getvalue()
+
+    figure = Curves(figsize=(10, 3.2 * rows), layout="constrained")
     for number, (title, names) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(rows, min(2, len(panels)), number)
         for name in names:

@@ -247,6 +247,7 @@ def test_curves(tmp_path):
     run.train()
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     figure = pytxenc.plot_curves(tmp_path / "log.jsonl", tmp_path / "other.png")
+    assert figure._repr_png_().startswith(b"\x89PNG")  # what notebooks ask for
     drawn = {axes.get_title(): axes.get_lines() for axes in figure.axes}
     assert set(drawn) == {
         "loss in nats a label", "grad norm", "learning rate", "eval accuracy",
