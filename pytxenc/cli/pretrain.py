@@ -217,6 +217,7 @@ def _settings(
     chosen: dict[str, Any] = {
         "save_strategy": "no",
         "prediction_loss_only": True,
+        "per_device_eval_batch_size": max(32, arguments.batch_size),  # blocks may be short
         "length_curriculum": stages or None,
     }
     if arguments.dev_corpus or arguments.dev_files:

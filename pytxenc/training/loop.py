@@ -104,6 +104,7 @@ class TrainingLoop:
     def __init__(self, trainer: Trainer, ignore_keys: list[str] | None) -> None:
         self.trainer, self.args, self._ignore_keys = trainer, trainer.args, ignore_keys
         self.batches = trainer.get_train_dataloader()
+        self._check_stages()
         self.plan = TrainingPlan(trainer, self.batches)
         self.interval, self.run_totals = LossTotals(), LossTotals()
         self.epoch, self.step_in_epoch = 0, 0  # where the next step is
@@ -135,7 +136,7 @@ class TrainingLoop:
         """Go on from a `position`; KeyError or ValueError for what is none."""
         self.epoch = int(position["epoch"])
         self.step_in_epoch = 0 if self.args.ignore_data_skip else int(position["step_in_epoch"])
-        self.stage = int(position["stage"])
+        self.stage = int(position.get("stage", 0))
         self._logged_step = int(position["logged_step"])
         for totals, name in ((self.interval, "interval"), (self.run_totals, "run")):
             values = np.asarray(position[name], np.float64)
@@ -158,6 +159,7 @@ class TrainingLoop:
         trainer.world.broadcast(trainer.session.flat.values)
         self._reducer = GradientReducer(trainer.world, trainer.session.flat)
         trainer.control.should_training_stop = False
+        self._enter_stage()
         trainer.call("on_train_begin")
         if self.args.eval_on_start:
             trainer.evaluate_in_training(self._ignore_keys)
@@ -165,7 +167,6 @@ class TrainingLoop:
             self._signals = signals
             while not trainer.control.should_training_stop and not self._finished():
                 self._run_epoch()
-        trainer.sample_length = None
         trainer.finish_parameters()
         self.state.elapsed = time.perf_counter() - self._started
         done = self.state.global_step - first_step
@@ -182,19 +183,20 @@ class TrainingLoop:
 
     def _finished(self) -> bool:
         args, plan = self.args, self.plan
-        if args.max_steps < 0 and args.max_train_seconds is None and self.epoch >= plan.num_epochs:
+        by_epochs = args.max_steps < 0 and args.max_train_seconds is None
+        if by_epochs and not self._packs and self.epoch >= plan.num_epochs:
             return True  # also where callbacks ended epochs early
         return 0 < plan.max_steps <= self.state.global_step
 
     def _run_epoch(self) -> None:
         trainer = self.trainer
         trainer.control.should_epoch_stop = False
-        self._enter_stage()
+        over = self._enter_stage()
         trainer.call("on_epoch_begin")
         size = self.plan.steps_in(self.epoch) or self.plan.max_steps or None
         before = self.state.global_step
         last_seen = time.perf_counter()
-        for micro_batches in self._steps():
+        for micro_batches in () if over else self._steps():
             self._step(micro_batches)
             self.step_in_epoch += 1
             self.state.epoch = self.epoch + (self.step_in_epoch / size if size else 0.0)
@@ -204,7 +206,7 @@ class TrainingLoop:
             trainer.call("on_step_end", loss=self._last_loss)
             trainer.control.should_save |= self._save
             trainer.control.should_training_stop |= self._stop
-            if not self._cuts and self._present_stage() != self.stage:
+            if self._packs and self._present_stage() != self.stage:
                 trainer.control.should_epoch_stop = True
             self._log_evaluate_save()
             last_seen = time.perf_counter()
@@ -234,24 +236,54 @@ class TrainingLoop:
         done = self.trainer.progress()
         return sum(start <= done for start, _ in stages) - 1
 
+    def _check_stages(self) -> None:
+        """ValueError before the first step for a stage that could not be entered later."""
+        stages = self.args.length_curriculum
+        data: Any = getattr(self.batches, "dataset", None)
+        if stages is None or not hasattr(data, "with_block_size"):
+            return
+        longest = max(length for _, length in stages)
+        limits = {"the training data's samples": data.block_size}
+        limits["what the model takes"] = self.trainer.model.longest_input
+        for what, limit in limits.items():
+            if longest > limit:
+                raise ValueError(
+                    f"length_curriculum has a stage of {longest} tokens, which is longer than"
+                    f" {what}, {limit}"
+                )
+        for _, length in stages:
+            if not len(data.with_block_size(length)):
+                raise ValueError(f"of the training data no sample of {length} tokens can be made")
+
+    @property
+    def _packs(self) -> bool:
+        """Whether a curriculum has the data set packed anew; its stages then end epochs."""
+        return self.args.length_curriculum is not None and not self._cuts
+
     def _stage_length(self) -> int:
         """Tokens of the samples of the present stage."""
         assert self.args.length_curriculum is not None
         return self.args.length_curriculum[self._present_stage()][1]
 
-    def _enter_stage(self) -> None:
-        """Let the epoch's samples have the present stage's length, if they can."""
-        if self.args.length_curriculum is None:
-            return
-        length = self._stage_length()
+    def _enter_stage(self) -> bool:
+        """Let samples have the length of the epoch's stage, if they can.
+
+        Returns whether that stage is over: the run goes on where it had just ended.
+        """
+        stages = self.args.length_curriculum
+        if stages is None:
+            return False
+        present = self._present_stage()
+        stage = self.stage if self.step_in_epoch else present
+        length = stages[stage][1]
         packs = getattr(self.batches, "set_length", None)
         self._cuts = packs is None or not packs(length)
         if self._cuts:
-            return
-        stage = self._present_stage()
-        if stage != self.stage and self.step_in_epoch:  # of the epoch that ended with its stage
-            self.epoch, self.step_in_epoch = self.epoch + 1, 0
+            return False
+        if stage != self.stage:
+            self.state.best_metric = None  # losses of other lengths are no match
         self.stage, self.trainer.sample_length = stage, length
+        return stage != present
 
     def _complete(self, size: int | None) -> bool:
         """Whether the epoch is over, so that the next step is the first of another."""

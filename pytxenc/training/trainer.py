@@ -263,7 +263,7 @@ class Trainer(Resumption):
         if args.train_sampling_strategy == "sequential":
             sampler = SequentialSampler(len(data))
         elif lengths is not None and grouped:
-            group = 50 * per_step * args.per_device_train_batch_size
+            group = 50 * per_step * self._train_batch_size(data)
             sampler = LengthGroupedSampler(lengths, group, seed)
         else:
             sampler = RandomSampler(len(data), seed)
@@ -285,17 +285,12 @@ class Trainer(Resumption):
         return max(1, size * self.train_dataset.block_size // data.block_size)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
-        """The batches of a data set for evaluation, or of one of `eval_dataset` by its name.
-
-        While the length of samples grows in training, those here are of the present length.
-        """
+        """The batches of a data set for evaluation, or of one of `eval_dataset` by its name."""
         if isinstance(eval_dataset, str):
             eval_dataset = self.eval_dataset[eval_dataset]
         data = self.eval_dataset if eval_dataset is None else eval_dataset
         if data is None:
             raise ValueError("Trainer needs an eval_dataset to evaluate")
-        if self.sample_length is not None and hasattr(data, "with_block_size"):
-            data = data.with_block_size(self.sample_length)
         size = self.args.per_device_eval_batch_size
         if not _is_sequence(data):
             return StreamLoader(_iterable("eval_dataset", data), self._collated, size)
@@ -348,7 +343,7 @@ class Trainer(Resumption):
             with self.world.guard():
                 return self._train(checkpoint, ignore_keys_for_eval)
         finally:
-            self.is_in_train = False
+            self.is_in_train, self.sample_length = False, None
             if self._session is not None:
                 self._session.sync()
 
@@ -443,7 +438,8 @@ class Trainer(Resumption):
         """The loss and the metrics on a data set, by default `eval_dataset`.
 
         Names begin with the prefix: eval_loss (nats a label), eval_runtime (seconds), ...
-        Of several data sets by name, eval_<name>_loss and so on.
+        Of several data sets by name, eval_<name>_loss and so on.  While a curriculum of lengths
+        packs the training data anew, evaluations go by the same length.
         """
         datasets = self.eval_dataset if eval_dataset is None else eval_dataset
         if isinstance(datasets, dict):
@@ -451,6 +447,8 @@ class Trainer(Resumption):
             for name, data in datasets.items():
                 metrics |= self.evaluate(data, ignore_keys, f"{metric_key_prefix}_{name}")
             return metrics
+        if self.sample_length is not None and hasattr(datasets, "with_block_size"):
+            eval_dataset = datasets.with_block_size(self.sample_length)
         loss_only = True if self.compute_metrics is None else None
         output = self._evaluation(
             self.get_eval_dataloader(eval_dataset), "Evaluation", loss_only, ignore_keys,

@@ -313,12 +313,24 @@ def test_the_length_grows(tmp_path):
     assert shapes == [(4, 4), (4, 4), (2, 8), (2, 8)]
 
 
+def blocks(folder, block_size=32):
+    """A data set that can be packed for any length: blocks of 300 words."""
+    tokenizer = bert_tokenizer(300)
+    corpus = write(folder, tokenizer, distinct([[5] * 12] * 5)[0])
+    return pytxenc.PretrainingDataset(
+        corpus, tokenizer, block_size=block_size, packing="contiguous"
+    )
+
+
+def growing(folder, dataset, stages, cls=pytxenc.Trainer, **changes):
+    """A Trainer whose samples grow."""
+    args = arguments(folder, length_curriculum=stages, **{"max_steps": 8, **changes})
+    model = tiny("BertForMaskedLM", vocab_size=306)
+    return cls(model, args, train_dataset=dataset, eval_dataset=dataset)
+
+
 def test_packed_anew_for_the_length(tmp_path):
     """Every stage has blocks of its length with special tokens around each, and evaluates by it."""
-    corpus = write(tmp_path, bert_tokenizer(300), distinct([[5] * 12] * 5)[0])
-    dataset = pytxenc.PretrainingDataset(
-        corpus, bert_tokenizer(300), block_size=32, packing="contiguous"
-    )
     batches, evaluated = [], []
 
     class Watching(pytxenc.Trainer):
@@ -331,13 +343,10 @@ def test_packed_anew_for_the_length(tmp_path):
             evaluated.append(loader.dataset.block_size)
             return loader
 
-    args = arguments(
-        tmp_path / "run", max_steps=8, length_curriculum=[(0.0, 8), (0.5, 16), (0.75, 32)],
+    trainer = growing(
+        tmp_path / "run", blocks(tmp_path), [(0.0, 8), (0.5, 16), (0.75, 32)], Watching,
         per_device_train_batch_size=2, eval_strategy="steps", eval_steps=2,
     )  # fmt: skip
-    trainer = Watching(
-        tiny("BertForMaskedLM", vocab_size=306), args, train_dataset=dataset, eval_dataset=dataset
-    )
     trainer.train()
     trainer.evaluate()
     shapes = [batch.shape for batch in batches]
@@ -347,3 +356,99 @@ def test_packed_anew_for_the_length(tmp_path):
     assert set(ends) == {SEP}
     assert evaluated == [8, 8, 16, 32, 32]
     assert trainer.train_dataset.block_size == 32
+
+
+def test_growing_through_all_epochs(tmp_path):
+    """Stages end epochs, but a run by epochs has as many steps as epochs of whole samples have."""
+    dataset = blocks(tmp_path)
+    trainer = growing(
+        tmp_path / "run", dataset, [(0.0, 8), (0.5, 32)], max_steps=-1, num_train_epochs=2,
+        per_device_train_batch_size=1,
+    )  # fmt: skip
+    trainer.train()
+    assert trainer.state.global_step == trainer.state.max_steps == 2 * len(dataset)
+    last = [row for row in trainer.state.log_history if "loss" in row][-1]
+    assert last["step"] == 2 * len(dataset) and last["learning_rate"] < 1e-2 / len(dataset)
+
+
+def test_growing_by_the_clock(tmp_path):
+    """The length follows the time that the learning rate follows."""
+    lengths = []
+
+    class Watching(pytxenc.Trainer):
+        def progress(self):
+            return min(1.0, self.state.global_step / 6)
+
+        def training_step(self, inputs, *others):
+            lengths.append(inputs["input_ids"].shape[1])
+            return super().training_step(inputs, *others)
+
+    trainer = growing(
+        tmp_path / "run", blocks(tmp_path), [(0.0, 8), (0.5, 16)], Watching, max_steps=-1,
+        max_train_seconds=1000.0,
+    )  # fmt: skip
+
+    class Stop(pytxenc.TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            control.should_training_stop = state.global_step == 6
+
+    trainer.add_callback(Stop)
+    trainer.train()
+    assert lengths == [8] * 3 + [16] * 3
+
+
+def test_evaluation_after_a_failure_is_of_whole_samples(tmp_path):
+    class Failing(pytxenc.Trainer):
+        def training_step(self, inputs, *others):
+            raise RuntimeError("no")
+
+    trainer = growing(tmp_path / "run", blocks(tmp_path), [(0.0, 8), (0.5, 32)], Failing)
+    with pytest.raises(RuntimeError, match="no"):
+        trainer.train()
+    seen = []
+    trainer.get_eval_dataloader = lambda data=None: seen.append(data) or []
+    trainer.evaluate()
+    assert seen == [None]
+
+
+@pytest.mark.parametrize(
+    ("block_size", "stages", "message"),
+    [
+        (32, [(0.0, 8), (0.5, 64)], "stage of 64 tokens, which is longer than the training data"),
+        (128, [(0.0, 8), (0.5, 128)], "stage of 128 tokens, which is longer than what the model"),
+    ],
+)
+def test_lengths_that_cannot_be(tmp_path, block_size, stages, message):
+    trainer = growing(tmp_path / "run", blocks(tmp_path, block_size), stages)
+    with pytest.raises(ValueError, match=message):
+        trainer.train()
+
+
+def test_resumed_where_a_stage_ended(tmp_path):
+    """The epoch that a stage ends has its evaluation and its share of the average as ever."""
+
+    class Stop(pytxenc.TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            control.should_save = control.should_training_stop = state.global_step == 4
+
+    def run(folder, stop=False, resume=None):
+        pytxenc.set_seed(3)
+        trainer = growing(
+            folder, dataset, [(0.0, 8), (0.5, 16)], eval_strategy="epoch", average_last=2,
+        )  # fmt: skip
+        if stop:
+            trainer.add_callback(Stop)
+        trainer.train(resume_from_checkpoint=resume)
+        return trainer
+
+    dataset = blocks(tmp_path)
+    whole = run(tmp_path / "whole")
+    run(tmp_path / "parts", stop=True)
+    resumed = run(tmp_path / "parts", resume=True)
+    np.testing.assert_array_equal(resumed.session.flat.values, whole.session.flat.values)
+    for name, value in parameters(whole.model).items():
+        np.testing.assert_array_equal(parameters(resumed.model)[name], value)
+    evaluated = [
+        [r["step"] for r in t.state.log_history if "eval_loss" in r] for t in (whole, resumed)
+    ]
+    assert evaluated[0] == evaluated[1] and 4 in evaluated[0]
