@@ -262,7 +262,8 @@ CLAIMS = _by_name(
             "shape", "Depth and width at equal time", ("4x128", "2x128", "8x128", "4x256"),
             ("loss", "accuracy"),
             "Cramming, section 4.2: at equal compute the shape of the model matters little.",
-            "Five minutes each on one thread, half of them on blocks of 32, another run perhaps"
+            "Five minutes each on one thread, the evaluations for the curve included, half of them"
+            " on blocks of 32, another run perhaps"
             " beside it: how many tokens that is depends on the machine.",
         ),
     )

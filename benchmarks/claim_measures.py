@@ -19,6 +19,7 @@ PROBED = 4000  # pairs of training text that a regression is fitted to
 RIDGE = 10.0  # its penalty: of half the squared weights
 BATCH = 32
 SPLITS = {"equal": (4, 4, 4, 4), "unequal": (1, 2, 4, 9)}
+TUNING = Tuning()
 ROWS = 4000  # of training that are about a task's
 Look = Callable[[dict[str, Any]], NDArray[np.float64]]  # from a batch to (batch, dim)
 
@@ -187,5 +188,5 @@ def gradients(folder: Path, train: Path) -> dict[str, float]:
 
 def tuned(folder: Path, arm: Arm, seed: int, scale: float) -> dict[str, dict[str, float]]:
     """Scores on the arm's tasks, by task; below a scale of 1 of fewer rows."""
-    settings = Tuning(limit=None if scale >= 1 else max(32, int(ROWS * scale)))
+    settings = TUNING._replace(limit=None if scale >= 1 else max(32, int(ROWS * scale)))
     return {task: tune(folder, task, seed, settings, pretrained=arm.trained) for task in arm.tasks}

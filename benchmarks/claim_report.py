@@ -131,8 +131,8 @@ def _preface(results: Results) -> str:
         " the arms and what is measured of them were fixed before in"
         " [claim_arms.py](claim_arms.py).",
         "",
-        "**What this can show.** The papers used a hundred thousand to a million times as much"
-        " compute. What is tested is whether the sign of a difference is the same in the small;"
+        "**What this can show.** The papers trained far larger models on far more text. What is"
+        " tested is whether the sign of a difference is the same in the small;"
         " a claim that does not show here may well hold there.",
         "",
         "**How.** Arms under the same seed have the same initial weights and the same order of"

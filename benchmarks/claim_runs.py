@@ -8,7 +8,6 @@ writes WORK/claims/full-1.json, and the model to WORK/claims/models/full-1.
 import argparse
 import json
 import math
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import claim_arms
 import numpy as np
 from claim_arms import ARMS, Arm
-from claim_measures import gradients, pair_tests, tuned
+from claim_measures import TUNING, gradients, pair_tests, tuned
 from harness import commit, positive, without_tuning
 from model_measures import masked
 from model_recipes import RECIPES
@@ -96,8 +95,16 @@ class Place:
 
 
 def settings_of(arm: Arm) -> dict[str, Any]:
-    """The arm's fields as JSON has them, without its description."""
+    """All that a run's results depend on but the text, as JSON has it.
+
+    The arm's fields without its description, those of the arm that it begins from, and what is
+    common to all.
+    """
     fields = {name: value for name, value in arm._asdict().items() if name != "says"}
+    fields["start"] = settings_of(ARMS[arm.start]) if arm.start else None
+    names = ("COMMON", "INITIALIZER_RANGE", "MASKED", "LONGEST")
+    fields["common"] = {name: getattr(claim_arms, name) for name in names}
+    fields["tuning"] = TUNING._asdict() if arm.tasks else None
     return json.loads(json.dumps(fields))
 
 
@@ -285,7 +292,6 @@ def main() -> None:
     parser.add_argument("--threads", type=positive, default=1)
     options = parser.parse_args()
     without_tuning()
-    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(options.threads)
     pytxenc.set_num_threads(options.threads)
     run(ARMS[options.arm], options.seed, Place(options.work, options.scale))
 

@@ -168,6 +168,10 @@ def positive(text: str) -> int:
 
 
 def finish(path: Path | None, results: Any) -> None:
-    """Write the figures with what they depend on, where a file was asked for."""
+    """Write the figures with what they depend on, all at once, where a file was asked for."""
     if path is not None:
-        path.write_text(json.dumps({"machine": machine(), "results": results}, indent=2) + "\n")
+        unfinished = path.with_suffix(".tmp")
+        unfinished.write_text(
+            json.dumps({"machine": machine(), "results": results}, indent=2) + "\n"
+        )
+        unfinished.replace(path)

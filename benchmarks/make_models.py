@@ -1,9 +1,9 @@
 """Makes the models that come with the package, from text to files: pytxenc/bundled.
 
-Every step is one of the package's own commands, with the settings in recipes/, and is left out
-when the folder of work has its result; an interrupted pretraining goes on. What was measured
-goes into results/models.json, its curves into results/models.svg, and the cards of the models
-are written from it.
+Up to pretraining every step is one of the package's own commands, with the settings in recipes/,
+and is left out when the folder of work has its result; an interrupted pretraining goes on. What
+was measured goes into results/models.json, its curves into results/models.svg, and the cards of
+the models are written from it.
 
     python benchmarks/make_models.py /somewhere/with/space
     python benchmarks/make_models.py /somewhere/with/space --models albert-mini --until corpora
@@ -17,13 +17,14 @@ from pathlib import Path
 
 from harness import ROOT, data_dir, finish, machine, positive, without_tuning
 from model_bundle import bundle, bundled
-from model_cards import write_cards
+from model_cards import RESULTS, write_cards
 from model_curves import draw
 from model_measures import measure
 from model_recipes import RECIPES, Recipe
+from prove_models import RESULTS as TASK_RESULTS
+from prove_models import known
 
 STEPS = ("text", "tokenizers", "corpora", "pretrain", "bundle", "measure")
-RESULTS = ROOT / "benchmarks" / "results" / "models.json"
 
 
 class Maker:
@@ -40,7 +41,9 @@ class Maker:
     def text(self) -> None:
         """Hold out a fiftieth of the documents, by hash, before anything learns from them."""
         train, held_out = self.work / "train.txt", self.work / "held-out.txt"
-        if not train.exists():
+        if not (train.exists() and held_out.exists()):
+            train.unlink(missing_ok=True)
+            held_out.unlink(missing_ok=True)
             corpus = data_dir() / "text" / "open-corpus.txt.xz"
             self.command("split", corpus, "--train", train, "--held-out", held_out)
 
@@ -92,7 +95,6 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--until", choices=STEPS, default=STEPS[-1], help="the last step")
     parser.add_argument("--threads", type=positive, default=2)
-    parser.add_argument("--json", type=Path, default=RESULTS)
     options = parser.parse_args()
     without_tuning()
     maker = Maker(options.work, options.threads)
@@ -106,12 +108,12 @@ def main() -> None:
         if "bundle" in steps:
             bundle(recipe, options.work)
         if "measure" in steps:
-            told = json.loads(options.json.read_text())["results"] if options.json.exists() else {}
+            told = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else {}
             told[name] = {**measure(recipe, options.work, bundled(recipe)), "machine": machine()}
-            finish(options.json, told)
+            finish(RESULTS, told)
     if "measure" in steps:
-        draw(json.loads(options.json.read_text())["results"], options.json.with_suffix(".svg"))
-        write_cards(options.json)
+        draw(json.loads(RESULTS.read_text())["results"], RESULTS.with_suffix(".svg"))
+        write_cards(known(TASK_RESULTS))
 
 
 if __name__ == "__main__":

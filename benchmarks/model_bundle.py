@@ -32,8 +32,8 @@ def bundled(recipe: Recipe) -> Path:
 
 
 def bundle(recipe: Recipe, work: Path) -> None:
-    """Write a model's folder in the package; its card is written by `write_cards`."""
-    folder, run = bundled(recipe), work / recipe.run
+    """Write a model's folder in the package, but for its card, which `write_cards` writes."""
+    run, folder = work / recipe.run, work / "bundles" / recipe.name
     shutil.rmtree(folder, ignore_errors=True)
     model = pytxenc.AutoModelForPreTraining.from_pretrained(run)
     model.save_pretrained(folder, dtype="bfloat16")
@@ -42,16 +42,20 @@ def bundle(recipe: Recipe, work: Path) -> None:
     sentences.max_seq_length = LONGEST
     weight, bias = whitening(sentences.encode(_sentences(work / "train.txt")), WIDTH)
     dense = Dense(weight, bias, "torch.nn.modules.linear.Identity")
-    parts = [*sentences, dense, Normalize()]
     apart = work / "sentences" / recipe.name  # for it has weights in float32 as well
-    pytxenc.SentenceTransformer(modules=parts).save_pretrained(apart)
-    for path in apart.iterdir():
-        if path.is_dir():
-            shutil.copytree(path, folder / path.name)
-        elif path.name in FILES:
-            shutil.copy(path, folder)
-    nbytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    print(f"{folder}: {nbytes / 1e6:.1f} MB")
+    pytxenc.SentenceTransformer(modules=[*sentences, dense, Normalize()]).save_pretrained(apart)
+    for path in apart.rglob("*"):
+        name = path.relative_to(apart)
+        if path.is_file() and (len(name.parts) > 1 or path.name in FILES):
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copy(path, folder / name)
+    target = bundled(recipe)
+    if (target / "README.md").exists():
+        shutil.copy(target / "README.md", folder)
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(folder, target)
+    nbytes = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    print(f"{target}: {nbytes / 1e6:.1f} MB")
 
 
 def whitening(
@@ -75,5 +79,5 @@ def _sentences(text: Path) -> list[str]:
         for sentence in split_sentences(line)
         if 5 <= len(sentence.split()) <= 40
     ]
-    step = max(1, len(found) // SENTENCES)
-    return found[::step][:SENTENCES]
+    count = min(SENTENCES, len(found))
+    return [found[i * len(found) // count] for i in range(count)]

@@ -1,15 +1,15 @@
 """Writes the cards of the bundled models, README.md in their folders, from results alone."""
 
 import json
-from pathlib import Path
 from typing import Any
 
+from finetune_tasks import TASKS
 from harness import ROOT
-from model_bundle import BUNDLED
+from model_bundle import bundled
 from model_recipes import RECIPES, Recipe
+from model_verdicts import ARMS, SEEDS, Runs, compare
 
-TASKS_RESULTS = ROOT / "benchmarks" / "results" / "models-tasks.json"
-SEEDS = 5
+RESULTS = ROOT / "benchmarks" / "results" / "models.json"
 _FRONT = """\
 ---
 license: apache-2.0
@@ -24,13 +24,13 @@ tags:
 _ABOUT = {
     "roberta-mini": (
         "A RoBERTa of {layers} layers of width {width}, for trying things out, for tests, and as a"
-        " warm start for small English tasks. It was pretrained by pytxenc itself, on two"
-        " processor cores."
+        " warm start for small English tasks. It was pretrained by pytxenc itself, on a"
+        " CPU."
     ),
     "albert-mini": (
         "An ALBERT of one layer of width {width} that is applied {layers} times, with embeddings"
         " of width {embedding}, for trying things out, for tests, and as a small warm start for"
-        " English tasks. It was pretrained by pytxenc itself, on two processor cores."
+        " English tasks. It was pretrained by pytxenc itself, on a CPU."
     ),
 }
 _USE = """\
@@ -58,9 +58,11 @@ _TEXT = """\
 weights from being given on; a fiftieth of the documents was held out by hash before the
 tokenizer was trained:
 
-- novels and essays in the editions of Standard Ebooks (CC0), most from the 19th century;
-- OpenStax's textbooks on anthropology and on economics (CC BY 4.0, by their authors and OpenStax,
-  Rice University; changed here: to plain text);
+- novels and essays in the editions of [Standard Ebooks](https://standardebooks.org)
+  ([CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/)), most from the 19th century;
+- textbooks on anthropology and on economics of [OpenStax](https://openstax.org), Rice University,
+  and their authors ([CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)), made
+  plain text;
 - The World Factbook of the CIA and the 18F handbook (works of the US government);
 - The Rust Programming Language by Steve Klabnik, Carol Nichols and contributors (MIT or
   Apache-2.0).
@@ -75,17 +77,20 @@ measure: `roberta-base` is one name away.
 """
 
 
-def write_cards(results: Path) -> None:
-    """Write the card of every bundled model that results/models.json tells of."""
-    told = json.loads(results.read_text())["results"]
-    for name, recipe in RECIPES.items():
-        if name in told and (BUNDLED / name).is_dir():
-            (BUNDLED / name / "README.md").write_text(card(recipe, told[name]))
+def write_cards(runs: Runs) -> None:
+    """Write the card of every bundled model that results/models.json tells of.
+
+    runs: those of prove_models.py.
+    """
+    told = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else {}
+    for name, figures in told.items():
+        if bundled(RECIPES[name]).is_dir():
+            (bundled(RECIPES[name]) / "README.md").write_text(card(RECIPES[name], figures, runs))
 
 
-def card(recipe: Recipe, told: dict[str, Any]) -> str:
+def card(recipe: Recipe, told: dict[str, Any], runs: Runs) -> str:
     """The text of a card."""
-    folder = BUNDLED / recipe.name
+    folder = bundled(recipe)
     config = json.loads((folder / "config.json").read_text())
     dense = json.loads((folder / "2_Dense" / "config.json").read_text())
     about = _ABOUT[recipe.name].format(
@@ -101,24 +106,24 @@ def card(recipe: Recipe, told: dict[str, Any]) -> str:
         _USE.format(name=recipe.name, mask=mask, vector=dense["out_features"]),
         _TEXT.format(tokens=told["training_tokens"] / 1e6),
         _settings(recipe, told),
-        _results(recipe, told),
+        _results(recipe, told, runs),
         _LIMITS,
     ]
     return "\n".join(parts)
 
 
 def _settings(recipe: Recipe, told: dict[str, Any]) -> str:
-    course, machine = told["pretraining"], told["machine"]
+    course = told["pretraining"]
     stages = ", then ".join(f"`benchmarks/recipes/{stage}.toml`" for stage in recipe.stages)
     return (
         "## Training\n\n"
         f"Settings: {stages}. {course['tokens'] / 1e6:.0f} million tokens, special tokens counted,"
-        f" in {course['hours']:.1f} hours in bfloat16 on {machine['cpu']}; masks are new in every"
+        f" in {course['hours']:.1f} hours in bfloat16 on {course['cpu']}; masks are new in every"
         " pass over the text. The curves are in `benchmarks/results/models.svg`.\n"
     )
 
 
-def _results(recipe: Recipe, told: dict[str, Any]) -> str:
+def _results(recipe: Recipe, told: dict[str, Any], runs: Runs) -> str:
     rows = [
         "## Results\n\nOf 15 % masked tokens, the same ones every time; the frequencies of words"
         f" alone would give {told['unigram_entropy']:.2f} nats on the held-out text:\n",
@@ -133,8 +138,9 @@ def _results(recipe: Recipe, told: dict[str, Any]) -> str:
     rows.append("")
     for pairs in told.get("sentence_order", ()):
         rows.append(
-            f"The order of two held-out segments, {pairs['block']} tokens together, is told in"
-            f" {100 * pairs['accuracy']:.1f} % of {pairs['pairs']:,} pairs (50 % by chance).\n"
+            f"The order of two held-out segments, {pairs['block']} tokens together, is told right"
+            f" in {100 * pairs['accuracy']:.1f} % of {pairs['pairs']:,} pairs"
+            f"{_against_chance(pairs)}.\n"
         )
     likeness = told["bundled_similarity"]
     rows.append(
@@ -144,21 +150,22 @@ def _results(recipe: Recipe, told: dict[str, Any]) -> str:
     )
     rows += ["Guesses for the gap, with their probabilities:\n"]
     rows += [
-        f"- {prompt} {', '.join(f'{word} {score:.2f}' for word, score in guesses)}"
+        f"- {prompt} {', '.join(f'`{word}` {score:.2f}' for word, score in guesses)}"
         for prompt, guesses in told["fill_mask"].items()
     ]
-    return "\n".join([*rows, "", *_tasks(recipe)])
+    return "\n".join([*rows, "", *_tasks(recipe, runs)])
 
 
-def _tasks(recipe: Recipe) -> list[str]:
+def _against_chance(pairs: dict[str, Any]) -> str:
+    """What that says, by the 95 % interval of guessing."""
+    guessing = 0.5 + 1.96 * (0.25 / pairs["pairs"]) ** 0.5
+    if pairs["accuracy"] > guessing:
+        return f" (by chance 50 %, and at most {100 * guessing:.1f} % in 39 of 40 cases)"
+    return ", which is no more than chance: **it has not learned the order of sentences**"
+
+
+def _tasks(recipe: Recipe, runs: Runs) -> list[str]:
     """Fine-tuned scores, where they were measured."""
-    from prove_models import compare
-
-    if not TASKS_RESULTS.exists():
-        return []
-    from finetune_tasks import TASKS
-
-    runs = json.loads(TASKS_RESULTS.read_text())["results"]
     rows = [
         f"Fine-tuned, test scores in percent, means of {SEEDS} seeds, beside a twin with random"
         " initial values (all of it: `benchmarks/MODELS-TASKS.md`):\n",
@@ -166,12 +173,12 @@ def _tasks(recipe: Recipe) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for task, kind in TASKS.items():
-        found = compare(runs, recipe.name, task, SEEDS)
+        found = compare(runs, recipe.name, task)
         if found is not None:
-            d = found["difference"]
-            first, second = (sum(found["scores"][arm]) / SEEDS for arm in ("twin", "pretrained"))
+            d = found.difference
+            twin, pretrained = (sum(found.scores[arm]) / SEEDS for arm in reversed(ARMS))
             rows.append(
-                f"| {task} | {kind.metric} | {first:.1f} | {second:.1f} |"
+                f"| {task} | {kind.metric} | {twin:.1f} | {pretrained:.1f} |"
                 f" {d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f}) |"
             )
     return [*rows, ""] if len(rows) > 3 else []

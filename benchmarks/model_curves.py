@@ -5,7 +5,10 @@ from typing import Any
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
-    """One panel a model: nats a token of training and held-out text over millions of tokens."""
+    """One panel a model: nats a token of training and held-out text over millions of tokens.
+
+    Lines show where samples became longer; held-out text has the same length as training's.
+    """
     import matplotlib
 
     matplotlib.use("agg")
@@ -24,6 +27,11 @@ def draw(results: dict[str, Any], path: Path) -> None:
                 [tokens / 1e6 for tokens, _ in points], [loss for _, loss in points],
                 label=label.replace("_", " "), **style,
             )  # fmt: skip
+        for tokens, length in told["pretraining"]["lengths"]:
+            axes.axvline(tokens / 1e6, color="grey", lw=0.5)
+            axes.annotate(
+                f" {length}", (tokens / 1e6, 1), xycoords=("data", "axes fraction"), va="top"
+            )
         if not told.get("sentence_order"):
             axes.axhline(
                 told["unigram_entropy"], ls=":", color="grey", label="frequencies of words"
@@ -34,4 +42,5 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
 
 def _ylabel(told: dict[str, Any]) -> str:
-    return "nats a masked token" + (" + nats a pair" if told.get("sentence_order") else "")
+    pairs = " (+ nats a pair, after the first stage)" if told.get("sentence_order") else ""
+    return "nats a masked token" + pairs

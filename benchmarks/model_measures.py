@@ -12,6 +12,7 @@ from model_recipes import Recipe
 
 import pytxenc
 from pytxenc import metrics
+from pytxenc.cli.settings import RUN_FILE, tomllib
 from pytxenc.data import PretrainingDataset
 from pytxenc.metrics import perplexity
 
@@ -63,11 +64,21 @@ def _curve(recipe: Recipe, work: Path) -> dict[str, Any]:
     """The course of the runs: [tokens, nats, ...] of training and of held-out text."""
     train: list[list[float]] = []
     held_out: list[list[float]] = []
+    lengths: list[list[int]] = []  # from how many tokens on, and of which length samples were
     tokens, seconds = 0, 0.0
     for stage in recipe.stages:
         seen, elapsed = 0, 0.0
+        settings = tomllib.loads((work / stage / RUN_FILE).read_text())
+        parts = [part.split(":") for part in settings.get("lengths", [])]
+        shares = [(float(share), int(length)) for length, share in parts]
+        if not shares:
+            shares = [(1.0, settings["block-size"])]
+        due = [sum(share for share, _ in shares[:i]) for i in range(len(shares))]
         for line in (work / stage / "log.jsonl").read_text().splitlines():
             row = json.loads(line)
+            while due and row["step"] >= due[0] * settings["max-steps"]:
+                lengths.append([tokens + seen, shares[len(shares) - len(due)][1]])
+                due.pop(0)
             if "tokens" in row:
                 seen, elapsed = row["tokens"], row["elapsed"]
                 train.append([tokens + seen, round(row["loss"], 4)])
@@ -79,7 +90,14 @@ def _curve(recipe: Recipe, work: Path) -> dict[str, Any]:
         [train[i][0], round(statistics.mean(y for _, y in train[i : i + thin]), 4)]
         for i in range(0, len(train), thin)
     ]
-    return {"tokens": tokens, "hours": seconds / 3600, "train": means, "held_out": held_out}
+    return {
+        "tokens": tokens,
+        "hours": seconds / 3600,
+        "cpu": tomllib.loads((work / recipe.run / RUN_FILE).read_text())["versions"]["CPU"],
+        "lengths": lengths,
+        "train": means,
+        "held_out": held_out,
+    }
 
 
 def unigram_entropy(recipe: Recipe, work: Path) -> float:

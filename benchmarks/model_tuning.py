@@ -23,13 +23,19 @@ class Tuning(NamedTuple):
 
 
 def tune(
-    folder: Path, task: str, seed: int, settings: Tuning, *, pretrained: bool = True
+    folder: Path,
+    task: str,
+    seed: int,
+    settings: Tuning,
+    *,
+    pretrained: bool = True,
+    parts: tuple[str, ...] = ("dev", "test"),
 ) -> dict[str, float]:
     """Fine-tune the model in a folder, or its randomly initialised twin, on one of TASKS.
 
     Order, dropout and new weights are drawn from the seed.  Returns the scores after the last
-    epoch, in percent, as "dev" and "test", and the "seconds" of training.  Predictions that are all
-    the same correlate with nothing: 0.
+    epoch on the parts, in percent, and the "seconds" of training.  Predictions that are all
+    the same correlate with nothing: 0.  KeyboardInterrupt where training was told to stop.
     """
     tokenizer = pytxenc.AutoTokenizer.from_pretrained(folder)
     features = load(task, data_dir() / "tasks", tokenizer, settings.limit)
@@ -67,8 +73,10 @@ def tune(
         trainer.remove_callback(pytxenc.PrinterCallback)
         start = time.perf_counter()
         trainer.train()
+        if trainer.interrupted:
+            raise KeyboardInterrupt
         told = {"seconds": time.perf_counter() - start}
-        for name in ("dev", "test"):
+        for name in parts:
             rows = getattr(features, name)
             points = score(task, trainer.predict(rows).predictions, rows)
             told[name] = 0.0 if math.isnan(points) else points

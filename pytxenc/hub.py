@@ -60,7 +60,8 @@ class Source:
         """Choose between a local directory, which wins, a bundled model and a name on the hub.
 
         The path of a file stands for the directory it is in.  OSError when `name_or_path` is
-        neither a directory nor anything that could be a name on the hub.
+        neither a directory nor anything that could be a name on the hub.  Directories and bundled
+        models have no revisions and are not downloaded: what says how is not looked at.
         """
         if not isinstance(name_or_path, str | os.PathLike):
             raise TypeError(

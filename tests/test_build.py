@@ -121,6 +121,25 @@ def test_source_distribution_is_complete(sources, tmp_path):
     assert needed <= packed, needed - packed
 
 
+def test_wheels_have_the_bundled_models(sources, tmp_path):
+    """And nothing that a used tree has around them; the whole stays small."""
+    stray = sources / "pytxenc" / "bundled" / "__pycache__"
+    stray.mkdir(exist_ok=True)
+    (stray / "stray.pyc").write_bytes(b"")
+    lib = tmp_path / "lib"
+    done = run(sys.executable, "setup.py", "-q", "build_py", "--build-lib", lib, cwd=sources)
+    assert done.returncode == 0, done.stderr
+    for folder in ("bundled", "demo"):
+        source, built = (top / "pytxenc" / folder for top in (sources, lib))
+        expected, found = (
+            {str(path.relative_to(top)) for path in top.rglob("*") if path.is_file()}
+            for top in (source, built)
+        )
+        assert found == {name for name in expected if not name.endswith(".pyc")}
+    nbytes = sum(path.stat().st_size for path in lib.rglob("*") if path.is_file())
+    assert nbytes < 22e6
+
+
 def test_needs_no_system_library_but_the_usual_ones():
     """utf8proc is linked in; OpenBLAS comes from its package, Oniguruma from the system."""
     if shutil.which("readelf") is None:

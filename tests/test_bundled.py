@@ -128,30 +128,54 @@ def test_they_know_english(name):
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
 
 
-def test_results_are_those_of_the_cards(root):
-    """Every number in a card's tables stands in the committed results."""
-    told = json.loads((root / "benchmarks" / "results" / "models.json").read_text())["results"]
+@pytest.fixture
+def benchmarks(root, monkeypatch):
+    """The folder of benchmarks, whose modules can be imported."""
+    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+    return root / "benchmarks"
+
+
+def test_cards_are_those_of_the_results(benchmarks):
+    """To the letter what the committed results give; and the results are of these weights."""
+    import model_cards
+    import prove_models
+    from model_recipes import RECIPES
+
+    told = json.loads((benchmarks / "results" / "models.json").read_text())["results"]
+    kept = json.loads(prove_models.RESULTS.read_text())["results"]
+    runs = prove_models.known(prove_models.RESULTS)
+    assert runs == kept  # none is of other weights
     for name in NAMES:
-        card = (bundled_folder(name) / "README.md").read_text("utf-8")
         figures = told[name.removeprefix("pytxenc/")]
+        card = model_cards.card(RECIPES[name.removeprefix("pytxenc/")], figures, runs)
+        assert (bundled_folder(name) / "README.md").read_text("utf-8") == card
         model = pytxenc.AutoModelForPreTraining.from_pretrained(name)
-        assert f"{model.num_parameters():,} parameters" in card
         assert model.num_parameters() == figures["parameters"]
-        for text in figures["masked"]:
-            assert f"| {text['perplexity']:.1f} | {100 * text['accuracy']:.1f} % |" in card
 
 
-def test_the_books(root):
+def test_page_of_twins_is_that_of_the_results(benchmarks, data_dir):
+    import model_verdicts
+    import prove_models
+
+    runs = prove_models.known(prove_models.RESULTS)
+    page = model_verdicts.page(runs, list(prove_models.RECIPES))
+    assert prove_models.PAGE.read_text() == page
+
+
+def test_the_books(benchmarks):
     """No sentence is on both sides, none tells by its terms, and classes are balanced."""
+    from make_book_task import PATTERNS
+
     sides = [
         list(tasks.read_records(books.FOLDER / f"{name}.tsv", books.COLUMNS))
         for name in ("train", "test")
     ]
     texts = [{record.text("text") for record in side} for side in sides]
     assert not texts[0] & texts[1]
+    assert not [t for t in texts[0] | texts[1] if any(p.search(t) for p in PATTERNS.values())]
     for side, size in zip(sides, (250, 60), strict=True):
         labels = [record.label("label") for record in side]
-        assert {labels.count(label) for label in labels} == {size} and len(set(labels)) == 7
+        assert {labels.count(label) for label in labels} == {size} and len(set(labels)) == 6
 
 
 @pytest.mark.slow
@@ -160,9 +184,10 @@ def test_demo_of_the_books(capsys):
 
     report = Report()
     books.run(report)
-    printed = capsys.readouterr().out
+    printed, bars = capsys.readouterr()
     assert (report.checks, report.failures) == (1, 0), printed
     assert printed.count("right after") == 2 and "█" in printed
+    assert "step/s" in bars and "tokens/s" in bars
 
 
 @pytest.mark.parametrize("name", NAMES)

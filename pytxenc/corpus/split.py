@@ -11,8 +11,14 @@ from typing import IO, NamedTuple
 
 from ..safetensors_file import atomic_file
 from .readers import PathLike, Paths, ReadOptions, read_batches
+from .streams import COMPRESSIONS
 
 __all__ = ["SplitCounts", "is_held_out", "split_documents"]
+
+
+_BLANKS = " \t\v\f\r"  # a line of which separates documents
+# Endings by which files are read as something else than what is written here.
+_OTHER_FORMS = (*COMPRESSIONS, ".json", ".ndjson", ".parquet", ".pq")
 
 
 class SplitCounts(NamedTuple):
@@ -46,8 +52,8 @@ def split_documents(
     """Write the documents of some files into two, in their order.
 
     paths: a file or several, as `read_documents` reads them.
-    train, held_out: files to write, which take their names when both are complete.  With names
-        in .jsonl they hold objects with the field "text", else documents between blank lines.
+    train, held_out: files to write, which are there complete or not at all.  With names in .jsonl
+        they hold objects with the field "text", else documents between blank lines.
     share: of the documents that `held_out` is to have, by `is_held_out`; more than 0 and less
         than 1.
     options: how files are read.
@@ -62,6 +68,8 @@ def split_documents(
     if os.path.abspath(targets[0]) == os.path.abspath(targets[1]):
         raise ValueError(f"both parts cannot go into {targets[0]}")
     for path in targets:
+        if path.endswith(_OTHER_FORMS):
+            raise ValueError(f"{path} would be read otherwise than written: .txt or .jsonl will do")
         if os.path.lexists(path):
             raise FileExistsError(f"{path} exists")
     counts = [[0, 0], [0, 0]]
@@ -89,7 +97,7 @@ def _write(file: IO[bytes], path: str, document: str, first: bool) -> int:
     text = document.encode()
     if path.endswith(".jsonl"):
         file.write(json.dumps({"text": document}, ensure_ascii=False).encode() + b"\n")
-    elif not all(line.strip() for line in document.split("\n")):
+    elif not all(line.strip(_BLANKS) for line in document.split("\n")):
         raise ValueError(
             f"{path}: a document is empty or has a blank line inside, which separates documents in"
             f" text files: let the parts be .jsonl files; it begins {document[:40]!r}"

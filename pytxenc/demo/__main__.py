@@ -71,7 +71,7 @@ def run_sample(report: Report, name: str) -> None:
     """Run one of the samples as it stands, or with a bundled model where its own is not here."""
     path = Path(__file__).parent / "samples" / f"{name}.py"
     text, (published, bundled) = path.read_text(), SAMPLES[name]
-    report.title(f"The sample {path.name}, unmodified")
+    report.title(f"The sample {path.name}")
     print("  | " + text.rstrip().replace("\n", "\n  | "))
     pytxenc.install_as_transformers()
     try:

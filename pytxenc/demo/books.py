@@ -11,6 +11,7 @@ from .. import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
     PrinterCallback,
+    ProgressCallback,
     Trainer,
     TrainingArguments,
     set_seed,
@@ -22,6 +23,13 @@ MODEL = "pytxenc/roberta-mini"
 FOLDER = Path(__file__).parent / "book_sentences"
 COLUMNS: dict[str, str | int] = {"text": "sentence", "label": "book"}
 EPOCHS, RATE, BATCH, SEED = 4, 3e-4, 16, 1
+
+
+class Bar(ProgressCallback):
+    """Shows how far training is, without a line for each loss."""
+
+    def on_log(self, *args: Any, **kwargs: Any) -> None:
+        pass
 
 
 def run(report: Report) -> None:
@@ -64,6 +72,7 @@ def fine_tune(train: list[Any], test: list[Any], labels: tasks.Labels, pretraine
                 per_device_train_batch_size=BATCH,
                 logging_steps=0.025,
                 save_strategy="no",
+                disable_tqdm=True,  # the bar is our own
                 seed=SEED,
             ),
             data_collator=partial(tasks.pad_rows, pad_id=tokenizer.pad_token_id),
@@ -72,6 +81,7 @@ def fine_tune(train: list[Any], test: list[Any], labels: tasks.Labels, pretraine
             compute_metrics=partial(_score, asked),
         )
         trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(Bar)
         start = time.perf_counter()
         trainer.train()
         seconds = time.perf_counter() - start

@@ -60,6 +60,8 @@ def test_command(text, tmp_path, capsys):
         (0.0, "a", "train.txt", "share is 0.0"),
         (1.0, "a", "train.txt", "share is 1.0"),
         (0.5, "a", "held-out.txt", "both parts cannot go into"),
+        (0.5, "a", "train.txt.xz", "would be read otherwise"),
+        (0.5, "a", "train.parquet", "would be read otherwise"),
         (1e-9, "a\n\nb", "train.txt", "of 2 documents there is none to hold out"),
         (1 - 1e-9, "a\n\nb", "train.txt", "of 2 documents there is none to train on"),
     ],
@@ -70,6 +72,15 @@ def test_what_cannot_be(tmp_path, share, content, train, message):
     with pytest.raises(ValueError, match=message):
         split_documents(path, tmp_path / train, tmp_path / "held-out.txt", share=share)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["text.txt"]
+
+
+def test_lines_that_only_look_blank(tmp_path):
+    """Blank are the lines that the reader takes for it: others come back as they were."""
+    path = tmp_path / "text.txt"
+    path.write_text("".join(f"a{i}\n\u3000\n\xa0\nb\n\n" for i in range(30)), encoding="utf-8")
+    split_documents(path, tmp_path / "train.txt", tmp_path / "out.txt", share=0.5)
+    parts = [list(read_documents(tmp_path / name)) for name in ("train.txt", "out.txt")]
+    assert sorted(parts[0] + parts[1]) == sorted(read_documents(path))
 
 
 def test_blank_lines_inside(tmp_path):

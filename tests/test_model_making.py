@@ -1,0 +1,138 @@
+"""How the bundled models are made and judged: arithmetic, choices, and what is done again."""
+
+import math
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def modules(root, monkeypatch):
+    """The modules of benchmarks that make and judge models."""
+    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+    import finetune_tasks
+    import model_bundle
+    import model_cards
+    import model_verdicts
+    import prove_models
+
+    class Modules:
+        bundle, cards, tasks = model_bundle, model_cards, finetune_tasks
+        verdicts, prove = model_verdicts, prove_models
+
+    return Modules
+
+
+def runs_of(verdicts, gains, seeds=5):
+    """Results in which the model is so many points better than its twin, by task."""
+    runs = {}
+    for task, gain in gains.items():
+        for arm in verdicts.ARMS:
+            for rate in verdicts.RATES:
+                dev = 50.0 + 10 * (rate == verdicts.RATES[1])
+                runs[verdicts.key("m", arm, task, verdicts.TRIAL, rate)] = {"dev": dev}
+            for seed in range(1, seeds + 1):
+                test = 60 + 0.1 * seed + (gain + 0.01 * seed if arm == "pretrained" else 0)
+                name = verdicts.key("m", arm, task, seed, verdicts.RATES[1])
+                runs[name] = {"dev": 0.0, "test": test}
+    return runs
+
+
+def test_rate_is_the_best_of_development(modules):
+    v = modules.verdicts
+    runs = {v.key("m", "twin", "sst2", v.TRIAL, rate): {"dev": 50.0} for rate in v.RATES}
+    assert v.chosen(runs, "m", "twin", "sst2") == min(v.RATES)  # of equal ones
+    runs[v.key("m", "twin", "sst2", v.TRIAL, v.RATES[2])]["dev"] = 51.0
+    assert v.chosen(runs, "m", "twin", "sst2") == v.RATES[2]
+    del runs[v.key("m", "twin", "sst2", v.TRIAL, v.RATES[0])]
+    assert v.chosen(runs, "m", "twin", "sst2") is None
+
+
+def test_pairs_are_compared(modules):
+    v = modules.verdicts
+    found = v.compare(runs_of(v, {"sst2": 2.0}), "m", "sst2")
+    assert found.rates == dict.fromkeys(v.ARMS, v.RATES[1])
+    # Differences 2.01 to 2.05: mean 2.03, SD .0158, half the interval 2.776 SD / sqrt(5).
+    assert found.difference.mean == pytest.approx(2.03)
+    half = 2.776 * math.sqrt(0.00025) / math.sqrt(5)
+    assert found.difference.low == pytest.approx(2.03 - half, abs=1e-5)
+    runs = runs_of(v, {"sst2": 2.0})
+    del runs[v.key("m", "twin", "sst2", 3, v.RATES[1])]
+    assert v.compare(runs, "m", "sst2") is None
+
+
+@pytest.mark.parametrize(
+    ("gains", "said"),
+    [
+        (dict(sst2=1, mrpc=1, conll2000=1), "is passed: better than its twin on sst2, mrpc, conll"),
+        ({"sst2": 1, "mrpc": -1, "sick-entailment": -1, "conll2000": 1},
+         "is not passed: better than its twin on sst2, conll2000, worse on mrpc, sick-entailment."),
+        (dict(sst2=1, mrpc=1), "is not decided: better than its twin on sst2, mrpc, not yet meas"),
+        (dict(sst2=-1, mrpc=-1), "is not passed: better than its twin on none, worse on sst2, mr"),
+        ({"sick-relatedness": 9}, "is not decided: better than its twin on none"),
+    ],
+)  # fmt: skip
+def test_verdicts(modules, gains, said):
+    assert f"the gate {said}" in modules.verdicts.verdict(runs_of(modules.verdicts, gains), "m")
+
+
+def test_trials_come_first_and_nothing_twice(modules):
+    v, prove = modules.verdicts, modules.prove
+    first = prove.wanted({}, ["m"], ["sst2"], 5)
+    assert first == [("m", arm, "sst2", v.TRIAL, rate) for arm in v.ARMS for rate in v.RATES]
+    runs = {key: run for key, run in runs_of(v, {"sst2": 1.0}).items() if "/0/" in key}
+    then = prove.wanted(runs, ["m"], ["sst2"], 5)
+    assert then == [("m", arm, "sst2", s, v.RATES[1]) for arm in v.ARMS for s in range(1, 6)]
+    assert prove.wanted(runs_of(v, {"sst2": 1.0}), ["m"], ["sst2"], 5) == []
+
+
+def test_results_of_other_weights_do_not_count(modules, monkeypatch, tmp_path):
+    prove = modules.prove
+    stamps = {"weights": "now", "settings": {"rate": 1e-4}}
+    monkeypatch.setattr(prove, "stamp", lambda model, task, rate: stamps)
+    path = tmp_path / "results.json"
+    kept = {"dev": 1.0, **stamps}
+    prove.finish(path, {
+        "m/twin/sst2/0/0.0001": kept,
+        "m/twin/sst2/0/0.001": {**kept, "weights": "before"},
+        "m/twin/mrpc/0/0.0001": {**kept, "settings": {"rate": 1e-3}},
+    })  # fmt: skip
+    assert prove.known(path) == {"m/twin/sst2/0/0.0001": kept}
+    assert prove.known(tmp_path / "none.json") == {}
+
+
+def test_whitened_vectors_vary_alike(modules):
+    rng = np.random.default_rng(2)
+    vectors = (rng.standard_normal((5000, 6)) @ rng.standard_normal((6, 6)) + 3).astype(np.float32)
+    weight, bias = modules.bundle.whitening(vectors, 4)
+    white = vectors @ weight.T + bias
+    np.testing.assert_allclose(white.mean(0), 0, atol=1e-3)
+    np.testing.assert_allclose(np.cov(white, rowvar=False), np.eye(4), atol=1e-3)
+    # What is left out varies less than what is kept.
+    lost = np.linalg.eigvalsh(np.cov(vectors, rowvar=False))[:2].max()
+    assert 1 / np.linalg.norm(weight, axis=1).max() ** 2 > lost
+
+
+def test_no_more_than_chance_is_said(modules):
+    say = modules.cards._against_chance
+    assert "has not learned" in say({"accuracy": 0.52, "pairs": 1000})  # 1.3 standard errors
+    assert "at most 53.1 %" in say({"accuracy": 0.54, "pairs": 1000})
+
+
+def test_development_rows_are_not_trained_on(modules, tmp_path):
+    task = modules.tasks.Task("", "", (), ("a.txt", "b.txt"), lambda path: list(range(25)))
+    train, dev, test = task.rows(tmp_path)
+    assert dev == [0, 10, 20] and len(train) == 22 and not set(train) & set(dev)
+    assert test == list(range(25))
+
+
+def test_most_frequent_class(modules, tmp_path):
+    """Chosen in training, scored in test."""
+    folder = tmp_path / "sst2"
+    folder.mkdir()
+    for name, labels in (("train", "1110"), ("dev", "10"), ("test", "1000")):
+        (folder / f"{name}.tsv").write_text(
+            "".join(f"text {i}\t{x}\n" for i, x in enumerate(labels))
+        )
+    assert modules.tasks.majority("sst2", tmp_path) == 25
+    assert modules.tasks.majority("conll2000", tmp_path) is None
