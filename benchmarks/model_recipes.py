@@ -31,9 +31,13 @@ class Recipe(NamedTuple):
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("roberta-mini", "roberta", 8192, "--keep-lines", False, ("roberta-mini",)),
         Recipe(
-            "albert-mini", "albert", 8192, "--sentences", True, ("albert-mini-start", "albert-mini")
+            "roberta-mini", "roberta", 8192, "--keep-lines", False,
+            ("roberta-mini-start", "roberta-mini"),
+        ),
+        Recipe(
+            "albert-mini", "albert", 8192, "--sentences", True,
+            ("albert-mini-start", "albert-mini-short", "albert-mini"),
         ),
     )
-}
+}  # fmt: skip

@@ -15,6 +15,7 @@ from pytxenc.cli.training import add_training_arguments, training_arguments
 from pytxenc.corpus import TokenCorpus, encode_corpus
 from pytxenc.metrics import perplexity
 from pytxenc.tokenization import PreTrainedTokenizerBase
+from pytxenc.training import initial
 from pytxenc.training.distributed import communicator
 
 DESCRIPTION = """\
@@ -97,6 +98,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("random", "sinusoidal"),
         default="random",
         help="first values of the learned table of positions (default: %(default)s)",
+    )
+
+    add(
+        "--repeat-positions",
+        type=int,
+        metavar="N",
+        help="with --model: copy its first N positions over the others, which shorter blocks have"
+        " left untrained",
     )
 
     add = parser.add_argument_group("samples").add_argument
@@ -201,6 +210,8 @@ def _check(arguments: argparse.Namespace) -> None:
     given = [arguments.model, arguments.model_type, arguments.config_name]
     if sum(value is not None for value in given) != 1:
         raise ValueError("give one of --model, --model-type and --config-name")
+    if arguments.repeat_positions is not None and arguments.model is None:
+        raise ValueError("--repeat-positions needs --model: a new one has no trained positions")
     pairs = _PAIRS[arguments.objective]
     if arguments.packing is None:
         arguments.packing = pairs[0] if pairs else _RUNS[0]
@@ -283,9 +294,9 @@ def _model(arguments: argparse.Namespace, config: Any) -> Any:
             f" {type(model).__name__} has no head for pairs"
         )
     if arguments.position_init == "sinusoidal":
-        from pytxenc.training.initial import set_sinusoidal_positions
-
-        set_sinusoidal_positions(model)
+        initial.set_sinusoidal_positions(model)
+    if arguments.repeat_positions is not None:
+        initial.repeat_positions(model, arguments.repeat_positions)
     return model
 
 

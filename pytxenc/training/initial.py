@@ -1,4 +1,4 @@
-"""Initial values of position tables that let small models learn sooner."""
+"""Values of position tables that let small models, and longer sequences, learn sooner."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..modeling import PreTrainedModel
 
-__all__ = ["set_sinusoidal_positions", "sinusoidal_positions"]
+__all__ = ["repeat_positions", "set_sinusoidal_positions", "sinusoidal_positions"]
 
 _TABLE = "embeddings.position_embeddings.weight"
 _SLOWEST = 10000.0
@@ -44,12 +44,39 @@ def set_sinusoidal_positions(model: PreTrainedModel, std: float = 0.05) -> None:
 
     ValueError for a model without such a table.
     """
+    name, table = _positions(model)
+    rows = table[_first(model) :]
+    rows[:] = sinusoidal_positions(len(rows), table.shape[1], std)
+    model.load_state_dict({**model.state_dict(), name: table})
+
+
+def repeat_positions(model: PreTrainedModel, count: int) -> None:
+    """Copy the first `count` positions over those behind them, again and again.
+
+    A model trained on short sequences then learns longer ones sooner than from positions that
+    nothing has trained (Longformer, 2004.05150, section 5).  In models of RoBERTa's kind the first
+    position is the row after the padding's.
+
+    ValueError for a model without a table of positions, or with fewer than `count`.
+    """
+    name, table = _positions(model)
+    rows = table[_first(model) :]
+    if not 1 <= count <= len(rows):
+        raise ValueError(f"of {len(rows)} positions the first {count} cannot be repeated")
+    rows[:] = rows[np.arange(len(rows)) % count]
+    model.load_state_dict({**model.state_dict(), name: table})
+
+
+def _positions(model: PreTrainedModel) -> tuple[str, NDArray[np.float32]]:
+    """The name of the table of positions, and a copy of it."""
     state = model.state_dict()
     name = next((name for name in state if name.endswith(_TABLE)), None)
     if name is None:
         raise ValueError(f"a {type(model).__name__} has no table of positions")
-    table = state[name].copy()
+    return name, state[name].copy()
+
+
+def _first(model: PreTrainedModel) -> int:
+    """The row of the first position of a sequence."""
     config = model.config
-    first = (config.pad_token_id or 0) + 1 if "roberta" in config.model_type else 0
-    table[first:] = sinusoidal_positions(len(table) - first, table.shape[1], std)
-    model.load_state_dict({**state, name: table})
+    return int(config.pad_token_id or 0) + 1 if "roberta" in config.model_type else 0

@@ -366,6 +366,53 @@ def test_pretrain_an_albert_on_with_more_layers(run, text, tmp_path):
     assert status == 2 and "a bert would need new layers" in err
 
 
+@pytest.mark.parametrize(("family", "first"), [("Roberta", 2), ("Albert", 0)])
+def test_repeated_positions(family, first):
+    """The same states for a text at the beginning and behind as many positions as are repeated."""
+    from pytxenc.training.initial import repeat_positions
+
+    pytxenc.set_seed(1)
+    config = getattr(pytxenc, f"{family}Config")(
+        vocab_size=30, hidden_size=8, embedding_size=8, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=8, max_position_embeddings=14, pad_token_id=1,
+    )  # fmt: skip
+    model = getattr(pytxenc, f"{family}Model")(config)
+    name = next(n for n in model.state_dict() if n.endswith("position_embeddings.weight"))
+    before = np.array(model.state_dict()[name])
+    repeat_positions(model, 5)
+    after = model.state_dict()[name]
+    np.testing.assert_array_equal(after[: first + 5], before[: first + 5])
+    for row in range(first + 5, 14):
+        np.testing.assert_array_equal(after[row], before[first + (row - first) % 5])
+    ids = np.array([[7, 8, 9]])
+    one, two = (
+        model(ids, position_ids=ids * 0 + np.arange(3) + first + start).last_hidden_state
+        for start in (0, 5)
+    )
+    np.testing.assert_array_equal(one, two)
+    for count in (0, 15 - first):
+        with pytest.raises(ValueError, match=f"of {14 - first} positions the first {count} cannot"):
+            repeat_positions(model, count)
+
+
+def test_pretrain_on_with_longer_blocks(run, text, tmp_path):
+    arguments = ["--files", text / "train.txt", "--tokenizer", text / "Roberta", "--max-steps", 2]
+    arguments += [*TINY[:2], *TINY[4:]]
+    short, long = tmp_path / "short", tmp_path / "long"
+    new = ["--model-type", "roberta", "--block-size", 8, "--max-positions", 32]
+    assert run("pretrain", *arguments, *new, "--output", short)[0] == 0
+    again = ["--model", short, "--block-size", 32, "--learning-rate", 0, "--repeat-positions", 8]
+    status, _, err = run("pretrain", *arguments, *again, "--output", long)
+    assert (status, err) == (0, "")
+    name = "embeddings.position_embeddings.weight"
+    table = pytxenc.RobertaModel.from_pretrained(long).state_dict()[name]
+    np.testing.assert_array_equal(table[2:10], table[10:18])
+    status, _, err = run(
+        "pretrain", *arguments, *new, "--repeat-positions", 8, "--output", tmp_path / "no"
+    )
+    assert status == 2 and "--repeat-positions needs --model" in err
+
+
 def test_sinusoidal_positions():
     from pytxenc.training.initial import set_sinusoidal_positions, sinusoidal_positions
 
