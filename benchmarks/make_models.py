@@ -93,13 +93,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the models that come with the package.")
     parser.add_argument("work", type=Path, help="folder for what is made on the way")
     parser.add_argument("--models", nargs="+", choices=RECIPES, default=list(RECIPES))
+    parser.add_argument("--since", choices=STEPS, default=STEPS[0], help="the first step")
     parser.add_argument("--until", choices=STEPS, default=STEPS[-1], help="the last step")
     parser.add_argument("--threads", type=positive, default=2)
     options = parser.parse_args()
     without_tuning()
     maker = Maker(options.work, options.threads)
-    steps = STEPS[: STEPS.index(options.until) + 1]
-    maker.text()
+    steps = STEPS[STEPS.index(options.since) : STEPS.index(options.until) + 1]
+    if "text" in steps:
+        maker.text()
     for name in options.models:
         recipe = RECIPES[name]
         for step in ("tokenizers", "corpora", "pretrain"):
