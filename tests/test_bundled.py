@@ -153,6 +153,19 @@ def test_cards_are_those_of_the_results(benchmarks):
         assert model.num_parameters() == figures["parameters"]
 
 
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
+def test_figures_in_the_readme(benchmarks, page):
+    text = (benchmarks.parent / page).read_text("utf-8")
+    told = json.loads((benchmarks / "results" / "models.json").read_text())["results"]
+    for figures in told.values():
+        for measured in figures["masked"]:
+            if measured["block"] == 128:
+                cell = f"{measured['perplexity']:.1f}, {100 * measured['accuracy']:.1f} %"
+                assert f" {cell} |" in text
+        course = figures["pretraining"]
+        assert f"{course['tokens'] / 1e6:.0f} " in text and f"{course['hours']:.1f} " in text
+
+
 def test_page_of_twins_is_that_of_the_results(benchmarks, data_dir):
     import model_verdicts
     import prove_models
@@ -193,4 +206,5 @@ def test_demo_of_the_books(capsys):
 @pytest.mark.parametrize("name", NAMES)
 def test_cards_name_the_sources(name):
     text = (bundled_folder(name) / "README.md").read_text("utf-8")
-    assert "Standard Ebooks (CC0)" in text and "CC BY 4.0" in text
+    for source in ("Standard Ebooks", "[CC0 1.0](", "OpenStax", "[CC BY 4.0](", "Factbook", "Rust"):
+        assert source in text
