@@ -24,6 +24,7 @@ from model_recipes import RECIPES
 import pytxenc
 from pytxenc.corpus import read_documents
 from pytxenc.data import PretrainingDataset
+from pytxenc.safetensors_file import write_text
 from pytxenc.training.initial import set_sinusoidal_positions
 
 POINTS = 12  # of a curve
@@ -64,10 +65,7 @@ class Place:
 
     def write(self, told: dict[str, Any]) -> None:
         """Write a run's results, all at once."""
-        path = self.result(told["arm"], told["seed"])
-        unfinished = path.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(told, indent=1) + "\n")
-        unfinished.replace(path)
+        write_text(self.result(told["arm"], told["seed"]), json.dumps(told, indent=1) + "\n")
 
     def tokenizer(self) -> Any:
         """That of all arms."""

@@ -170,8 +170,6 @@ def positive(text: str) -> int:
 def finish(path: Path | None, results: Any) -> None:
     """Write the figures with what they depend on, all at once, where a file was asked for."""
     if path is not None:
-        unfinished = path.with_suffix(".tmp")
-        unfinished.write_text(
-            json.dumps({"machine": machine(), "results": results}, indent=2) + "\n"
-        )
-        unfinished.replace(path)
+        from pytxenc.safetensors_file import write_text
+
+        write_text(path, json.dumps({"machine": machine(), "results": results}, indent=2) + "\n")

@@ -1,12 +1,12 @@
 """What is measured of a pretrained model: masked words, the order and the likeness of sentences."""
 
-import csv
 import json
 import statistics
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from finetune_tasks import TASKS, Row
 from harness import data_dir
 from model_recipes import Recipe
 
@@ -166,18 +166,11 @@ def similarity(run: Path) -> dict[str, Any]:
     Of a run without parts for sentences they are of mean vectors.
     """
     sentences = pytxenc.SentenceTransformer(str(run))
-    rows = sick(data_dir() / "tasks" / "sick" / "test.txt")
+    rows = TASKS["sick-relatedness"].read(data_dir() / "tasks" / "sick" / "test.txt")
     return {
         "sick_spearman": correlation(sentences, rows),
         "pairs": [[*pair, cosines(sentences, [pair])[0]] for pair in PAIRS],
     }
-
-
-def sick(path: Path) -> list[tuple[str, str, float]]:
-    """Pairs of sentences and how alike people find them, from 1 to 5."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    return [(r["sentence_A"], r["sentence_B"], float(r["relatedness_score"])) for r in rows]
 
 
 def cosines(sentences: Any, pairs: Any) -> list[float]:
@@ -188,6 +181,6 @@ def cosines(sentences: Any, pairs: Any) -> list[float]:
     return [round(float(value), 4) for value in (first * second).sum(1)]
 
 
-def correlation(sentences: Any, rows: list[tuple[str, str, float]]) -> float:
+def correlation(sentences: Any, rows: list[Row]) -> float:
     """Spearman's, of cosines and judgements."""
-    return metrics.spearman([row[2] for row in rows], cosines(sentences, rows))
+    return metrics.spearman([float(row[2]) for row in rows], cosines(sentences, rows))

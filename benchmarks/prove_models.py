@@ -12,6 +12,7 @@ Results are of the weights they were measured with: for others they are measured
 """
 
 import argparse
+import functools
 import hashlib
 import itertools
 import json
@@ -39,11 +40,17 @@ def settings_of(task: str, rate: float) -> Tuning:
     return Tuning(rate=rate, epochs=EPOCHS[task])
 
 
+@functools.cache
+def digest(model: str) -> str:
+    """What tells the weights of a bundled model from others."""
+    weights = (bundled(RECIPES[model]) / "model.safetensors").read_bytes()
+    return hashlib.sha256(weights).hexdigest()[:16]
+
+
 def stamp(model: str, task: str, rate: float) -> dict[str, Any]:
     """What a result depends on beside its key: the weights and the settings."""
-    weights = (bundled(RECIPES[model]) / "model.safetensors").read_bytes()
     settings = json.loads(json.dumps(settings_of(task, rate)._asdict()))
-    return {"weights": hashlib.sha256(weights).hexdigest()[:16], "settings": settings}
+    return {"weights": digest(model), "settings": settings}
 
 
 def wanted(runs: Runs, models: list[str], tasks: list[str], seeds: int) -> list[Job]:
@@ -110,14 +117,10 @@ def prove(options: argparse.Namespace, runs: Runs) -> None:
 def known(path: Path) -> Runs:
     """The results in a file that are of the weights and settings of today."""
     told = json.loads(path.read_text())["results"] if path.exists() else {}
-    stamps: dict[Any, Any] = {}
     kept = {}
     for name, run in told.items():
         model, _, task, _, rate = name.split("/")
-        of = (model, task, float(rate))
-        if of not in stamps:
-            stamps[of] = stamp(*of)
-        if {part: run.get(part) for part in stamps[of]} == stamps[of]:
+        if run == {**run, **stamp(model, task, float(rate))}:
             kept[name] = run
     return kept
 

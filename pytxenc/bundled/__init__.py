@@ -21,4 +21,5 @@ def bundled_models() -> list[str]:
 
 def bundled_folder(name: str) -> Path | None:
     """The folder of the model of that name; None for a name that is none of `bundled_models`."""
-    return _HERE / name.removeprefix(_PREFIX) if name in bundled_models() else None
+    known = name.startswith(_PREFIX) and name in bundled_models()  # others cost no look at files
+    return _HERE / name.removeprefix(_PREFIX) if known else None

@@ -32,7 +32,7 @@ _PART_NBYTES = 1 << 20
 Format = Literal["text", "jsonl", "parquet"]
 Split = Literal["blank-line", "line", "file"]
 
-_SUFFIXES = {
+SUFFIXES = {
     ".jsonl": "jsonl",
     ".json": "jsonl",
     ".ndjson": "jsonl",
@@ -196,7 +196,7 @@ def guess_format(path: str) -> Format:
             f"{path}: {suffix} files are not read; text, JSON Lines and Parquet are (to read it"
             " as one of them whatever its name, give the format)"
         )
-    return _SUFFIXES.get(suffix, "text")  # type: ignore[return-value]
+    return SUFFIXES.get(suffix, "text")  # type: ignore[return-value]
 
 
 def _batches(

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import IO, NamedTuple
 
 from ..safetensors_file import atomic_file
-from .readers import PathLike, Paths, ReadOptions, read_batches
+from .readers import SUFFIXES, PathLike, Paths, ReadOptions, read_batches
 from .streams import COMPRESSIONS
 
 __all__ = ["SplitCounts", "is_held_out", "split_documents"]
@@ -18,7 +18,7 @@ __all__ = ["SplitCounts", "is_held_out", "split_documents"]
 
 _BLANKS = " \t\v\f\r"  # a line of which separates documents
 # Endings by which files are read as something else than what is written here.
-_OTHER_FORMS = (*COMPRESSIONS, ".json", ".ndjson", ".parquet", ".pq")
+_OTHER_FORMS = (*COMPRESSIONS, *(suffix for suffix in SUFFIXES if suffix != ".jsonl"))
 
 
 class SplitCounts(NamedTuple):

@@ -78,7 +78,7 @@ def fine_tune(train: list[Any], test: list[Any], labels: tasks.Labels, pretraine
             data_collator=partial(tasks.pad_rows, pad_id=tokenizer.pad_token_id),
             train_dataset=learned,
             eval_dataset=asked,
-            compute_metrics=partial(_score, asked),
+            compute_metrics=lambda found: asked.score(found.predictions),
         )
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(Bar)
@@ -91,7 +91,3 @@ def fine_tune(train: list[Any], test: list[Any], labels: tasks.Labels, pretraine
     print(f"  {who:19} loss {losses[0]:.2f} {sparkline(losses)} {losses[-1]:.2f}")
     print(f"  {'':19} {found['eval_accuracy']:.1%} right after {seconds:.0f} s")
     return float(found["eval_accuracy"])
-
-
-def _score(dataset: tasks.TaskDataset, predicted: Any) -> dict[str, Any]:
-    return dataset.score(tasks.rows_of_predictions(predicted.predictions))

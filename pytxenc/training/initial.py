@@ -45,7 +45,7 @@ def set_sinusoidal_positions(model: PreTrainedModel, std: float = 0.05) -> None:
     ValueError for a model without such a table.
     """
     name, table = _positions(model)
-    rows = table[_first(model) :]
+    rows = table[len(table) - model.longest_input :]
     rows[:] = sinusoidal_positions(len(rows), table.shape[1], std)
     model.load_state_dict({**model.state_dict(), name: table})
 
@@ -60,7 +60,7 @@ def repeat_positions(model: PreTrainedModel, count: int) -> None:
     ValueError for a model without a table of positions, or with fewer than `count`.
     """
     name, table = _positions(model)
-    rows = table[_first(model) :]
+    rows = table[len(table) - model.longest_input :]
     if not 1 <= count <= len(rows):
         raise ValueError(f"of {len(rows)} positions the first {count} cannot be repeated")
     rows[:] = rows[np.arange(len(rows)) % count]
@@ -74,9 +74,3 @@ def _positions(model: PreTrainedModel) -> tuple[str, NDArray[np.float32]]:
     if name is None:
         raise ValueError(f"a {type(model).__name__} has no table of positions")
     return name, state[name].copy()
-
-
-def _first(model: PreTrainedModel) -> int:
-    """The row of the first position of a sequence."""
-    config = model.config
-    return int(config.pad_token_id or 0) + 1 if "roberta" in config.model_type else 0

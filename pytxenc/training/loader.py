@@ -64,6 +64,8 @@ class Loader:
         self.epoch = 0
         self.changes = hasattr(dataset, "set_epoch")  # from epoch to epoch
         self._made: tuple[int, BatchLoader] | None = None
+        # The data set by the length of its samples, where it has one.
+        self._packed: dict[int | None, Any] = {getattr(dataset, "block_size", None): dataset}
 
     def _of(self, epoch: int) -> BatchLoader:
         if self._made is None or (self.changes and self._made[0] != epoch):
@@ -72,12 +74,18 @@ class Loader:
             self._made = (epoch, self._make(self.dataset))
         return self._made[1]
 
+    def of_length(self, length: int) -> Any:
+        """The data set with samples of `length` tokens, packed once."""
+        if length not in self._packed:
+            self._packed[length] = self.dataset.with_block_size(length)
+        return self._packed[length]
+
     def set_length(self, length: int) -> bool:
         """Let the data set be one of samples of `length` tokens; False where it cannot be."""
         if not hasattr(self.dataset, "with_block_size"):
             return False
         if self.dataset.block_size != length:
-            self.dataset, self._made = self.dataset.with_block_size(length), None
+            self.dataset, self._made = self.of_length(length), None
         return True
 
     def set_epoch(self, epoch: int) -> None:

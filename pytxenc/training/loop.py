@@ -15,7 +15,7 @@ from .batches import Batch
 from .checkpoint import SaveClock, StopSignals
 from .distributed import GradientReducer
 from .evaluation import speed_metrics
-from .loader import as_arrays, batch_size, shortened, steps
+from .loader import Loader, as_arrays, batch_size, shortened, steps
 from .session import StepResult
 from .state import TrainerState, TrainOutput
 
@@ -240,7 +240,9 @@ class TrainingLoop:
         """ValueError before the first step for a stage that could not be entered later."""
         stages = self.args.length_curriculum
         data: Any = getattr(self.batches, "dataset", None)
-        if stages is None or not hasattr(data, "with_block_size"):
+        if stages is None or not isinstance(self.batches, Loader):
+            return
+        if not hasattr(data, "with_block_size"):
             return
         longest = max(length for _, length in stages)
         limits = {"the training data's samples": data.block_size}
@@ -252,7 +254,7 @@ class TrainingLoop:
                     f" {what}, {limit}"
                 )
         for _, length in stages:
-            if not len(data.with_block_size(length)):
+            if not len(self.batches.of_length(length)):
                 raise ValueError(f"of the training data no sample of {length} tokens can be made")
 
     @property
