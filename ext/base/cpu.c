@@ -1,10 +1,15 @@
 /* CPU features: see cpu.h.  The compiler's builtin also checks XCR0, that is, that the
  * operating system saves the wide registers. */
+#define _GNU_SOURCE /* syscall */
 #include "base/cpu.h"
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
 #define TXE_X86 1
 #include <cpuid.h>
+#endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 struct txe_cpu
@@ -32,6 +37,21 @@ txe_cpu_detect(void)
         cpu.avx_vnni = cpu.avx2 && (a & (1u << 4)) != 0;
         cpu.avx512_bf16 = cpu.avx512 && (a & (1u << 5)) != 0;
     }
+    /* Leaf 7, EDX: bit 22 AMX-BF16, bit 24 AMX-TILE, bit 25 AMX-INT8. */
+    const unsigned amx = 1u << 22 | 1u << 24 | 1u << 25;
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        cpu.amx = cpu.avx512 && (d & amx) == amx;
 #endif
     return cpu;
+}
+
+bool
+txe_cpu_allow_amx(void)
+{
+#if defined(__x86_64__) && defined(__linux__)
+    enum { request_permission = 0x1023, tile_data = 18 }; /* of arch_prctl; of XCR0 */
+    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+    return false;
+#endif
 }

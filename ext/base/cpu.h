@@ -13,10 +13,15 @@ struct txe_cpu {
     bool avx512_bf16;  /* VDPBF16PS */
     bool avx512_vnni;  /* VPDPBUSD on ZMM */
     bool avx_vnni;     /* VPDPBUSD on YMM, VEX-coded */
+    bool amx;          /* TDPBF16PS and TDPBUSD; may be used when allowed, see below */
 };
 
 /* Asks the processor each time; cheap.  All false where it is not an x86-64. */
 struct txe_cpu txe_cpu_detect(void);
+
+/* Asks the system to keep the registers of AMX for this process, its threads and what
+ * it forks; false where it does not.  Harmless to repeat. */
+bool txe_cpu_allow_amx(void);
 
 /* Tells the processor that this thread is waiting in a loop. */
 static inline void

@@ -8,7 +8,7 @@
 #include "base/cpu.h"
 
 const char *const txe_isa_names[TXE_NISAS] = {
-    "scalar", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_bf16",
+    "scalar", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_bf16", "avx512_amx",
 };
 
 /* Fills the table of txe_isa_names[isa]; false where it is not to be had. */
@@ -27,9 +27,12 @@ fill_table(struct txe_kernels *out, size_t isa, const struct txe_cpu *cpu)
     case 4:
         return cpu->avx512_vnni && txe_kernels_avx512(out) &&
                txe_kernels_avx512_vnni(out);
-    default:
+    case 5:
         return cpu->avx512_vnni && cpu->avx512_bf16 && txe_kernels_avx512(out) &&
                txe_kernels_avx512_vnni(out) && txe_kernels_avx512_bf16(out);
+    default:
+        return cpu->avx512 && cpu->amx && txe_kernels_avx512(out) &&
+               txe_kernels_avx512_amx(out) && txe_cpu_allow_amx();
     }
 }
 

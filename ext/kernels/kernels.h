@@ -74,8 +74,9 @@ struct txe_tile {
 
 /* The tiles of one precision.  The error of a result is that of a chain of K additions
  * in f32 (in int8: of none); a result is the same bits whatever the other rows and
- * columns of its tile.  The instruction of avx512_bf16 takes denormals as zeros and
- * makes none; elsewhere they count. */
+ * columns of its tile.  avx512_amx sums sixteen steps before it adds them to the chain.
+ * The instructions for bfloat16 of avx512_bf16 and avx512_amx take denormals as zeros
+ * and make none; elsewhere they count. */
 #define TXE_PEAK_OPERANDS (8 * 48)
 struct txe_tiles {
     void (*run)(const struct txe_tile *tile);
@@ -173,7 +174,7 @@ struct txe_kernels {
     struct txe_optimizer_kernels optimizer;
 };
 
-/* Fill a table; false where the compiler's target lacks the set.  The last three change
+/* Fill a table; false where the compiler's target lacks the set.  The last four change
  * what their instructions do better in the table of avx2 and of avx512. */
 bool txe_kernels_scalar(struct txe_kernels *table);
 bool txe_kernels_avx2(struct txe_kernels *table);
@@ -181,9 +182,10 @@ bool txe_kernels_avx512(struct txe_kernels *table);
 bool txe_kernels_avx2_vnni(struct txe_kernels *table);
 bool txe_kernels_avx512_vnni(struct txe_kernels *table);
 bool txe_kernels_avx512_bf16(struct txe_kernels *table);
+bool txe_kernels_avx512_amx(struct txe_kernels *table);
 
 /* Every set there is a table for, the widest last. */
-#define TXE_NISAS 6
+#define TXE_NISAS 7
 extern const char *const txe_isa_names[TXE_NISAS];
 
 /* Fills the table for `name`, or for the best set of this machine when name is NULL or

@@ -17,9 +17,9 @@
 #define GROUP_NBYTES ((size_t)512 << 10)
 #define MAX_GROUP 16 /* panels */
 /* Of the rows that every panel of the group takes in turn: a multiple of the rows of
- * every tile, 4, 6 and 8. */
+ * every tile, 4, 6, 8 and 32. */
 #define BLOCK_NBYTES ((size_t)128 << 10)
-#define BLOCK_UNIT 24
+#define BLOCK_UNIT 96
 /* Tasks for each thread, so that one that is held up leaves the others work. */
 #define TASKS_PER_THREAD 4
 /* Rows below which packing costs too much of what a task does; the fewer where there

@@ -23,7 +23,7 @@ struct txe_packed {
 /* Of any table: lanes, columns of a panel, elements of a tile. */
 #define TXE_MAX_LANES 16
 #define TXE_MAX_PANEL 48
-#define TXE_MAX_TILE ((size_t)8 * TXE_MAX_PANEL)
+#define TXE_MAX_TILE ((size_t)32 * TXE_MAX_PANEL)
 
 /* y = x W^T + b with W [N, K] and b [N], or several such layers of the same input side
  * by side: `nparts` of N / nparts rows each.  The arrays are the caller's. */

@@ -59,7 +59,7 @@ static PyMethodDef module_methods[] = {
          "use (1 to 256).\n\nRaises ValueError outside that range.")},
     {"get_isa", get_isa, METH_NOARGS,
      PyDoc_STR("get_isa()\n--\n\nInstruction set whose kernels are in use: 'scalar', "
-               "'avx2', 'avx2_vnni', 'avx512',\n'avx512_vnni' or 'avx512_bf16'.\n\n"
+               "'avx2', 'avx2_vnni', 'avx512',\n'avx512_vnni', 'avx512_bf16' or 'avx512_amx'.\n\n"
                "Chosen at import; PYTXENC_ISA forces one.")},
     {"get_build_info", get_build_info, METH_NOARGS,
      PyDoc_STR(

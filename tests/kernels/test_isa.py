@@ -32,7 +32,9 @@ def test_every_possible_value():
     assert run(code, PYTXENC_ISA="").stdout.strip() == _core._kernel_isas()[-1]
 
 
-ISAS = ["scalar", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_bf16"]
+ISAS = [
+    "scalar", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_bf16", "avx512_amx",
+]  # fmt: skip
 MISSING = [isa for isa in ISAS if isa not in _core._kernel_isas()]
 
 
@@ -65,7 +67,10 @@ def compiled(tmp_path, source, *flags):
 
 @pytest.mark.parametrize(
     ("isa", "instruction"),
-    [("avx2_vnni", "vpdpbusd"), ("avx512_vnni", "vpdpbusd"), ("avx512_bf16", "vdpbf16ps")],
+    [
+        ("avx2_vnni", "vpdpbusd"), ("avx512_vnni", "vpdpbusd"), ("avx512_bf16", "vdpbf16ps"),
+        ("avx512_amx", "tdpbf16ps"), ("avx512_amx", "tdpbusd"),
+    ],  # fmt: skip
 )
 def test_instructions_that_few_machines_have_are_compiled(tmp_path, isa, instruction):
     if platform.machine() != "x86_64":
