@@ -79,12 +79,32 @@ def test_instructions_that_few_machines_have_are_compiled(tmp_path, isa, instruc
     assert instruction in assembly
 
 
-@pytest.mark.skipif("avx2" not in _core._kernel_isas(), reason="needs AVX2")
-def test_tiles_of_avx_vnni_without_its_instruction(tmp_path):
-    """Exact over all sizes, with the instruction worked out by others: see vnni_driver.c."""
-    program = compiled(tmp_path, Path(__file__).with_name("vnni_driver.c"), "-lm")
+@pytest.mark.parametrize(("driver", "needed"), [("vnni", "avx2"), ("amx", "avx512")])
+def test_tiles_without_their_instructions(tmp_path, driver, needed):
+    """Exact over all sizes, with the instructions worked out by others: see tile_driver.h."""
+    if needed not in _core._kernel_isas():
+        pytest.skip(f"needs {needed}")
+    program = compiled(tmp_path, Path(__file__).with_name(f"{driver}_driver.c"), "-lm")
     result = subprocess.run([program], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-3000:]
+
+
+@pytest.mark.skipif("avx512_amx" not in _core._kernel_isas(), reason="needs AMX")
+def test_amx_is_not_chosen_where_the_system_refuses_it():
+    """As where a signal stack is too small for its registers."""
+    code = """
+import ctypes
+
+class Stack(ctypes.Structure):
+    _fields_ = [("sp", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+
+memory = ctypes.create_string_buffer(4096)
+stack = Stack(ctypes.addressof(memory), 0, 4096)
+assert ctypes.CDLL(None).sigaltstack(ctypes.byref(stack), None) == 0
+from pytxenc import _core
+print(_core.get_isa())
+"""
+    assert run(code, PYTXENC_ISA="").stdout.strip() == _core._kernel_isas()[-2]
 
 
 def test_coefficients_are_those_of_the_script():
