@@ -48,6 +48,7 @@ class Results:
         self.runs = {(run["arm"], run["seed"]): run for run in runs if "failed" not in run}
         self.failed = {(run["arm"], run["seed"]): run["failed"] for run in runs if "failed" in run}
         self.seeds = sorted({run["seed"] for run in runs})
+        self.processors = sorted({run["cpu"] for run in runs if "cpu" in run})
 
     def of(self, arm: str) -> dict[int, dict[str, Any]]:
         """An arm's runs by seed."""
@@ -151,7 +152,7 @@ def _preface(results: Results) -> str:
         f" {LEFT} below has not left it, and shows nothing (†).",
         "",
         f"pytxenc {about.get('pytxenc', MISSING)} at {about.get('commit', MISSING)},"
-        f" {about.get('cpu', MISSING)}, {about.get('date', MISSING)}; seeds:"
+        f" {', '.join(results.processors) or MISSING}, {about.get('date', MISSING)}; seeds:"
         f" {', '.join(map(str, results.seeds)) or 'none'}.",
         "",
     ]

@@ -2,7 +2,7 @@
 
 Every run is a process with one thread and has a file of its own in WORK/claims, so that the
 whole goes on where it was stopped; failed runs are tried again.  What is done is collected in
-results/claims.json.  WORK is a folder in which make_models.py has encoded the text of albert-mini.
+results/claims.json, and what that file has is not done again in another WORK.  WORK is a folder in which make_models.py has encoded the text of albert-mini.
 
     python benchmarks/claims.py WORK                     # three hours on two processors
     python benchmarks/claims.py WORK --claims sop --seeds 1
@@ -10,6 +10,7 @@ results/claims.json.  WORK is a folder in which make_models.py has encoded the t
 """
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -80,7 +81,7 @@ def carry_out(
     while later ones may go before it; it fails with that one.
     """
     end = time.monotonic() + seconds
-    waiting = [run for run in runs if place.read(*run) is None]
+    waiting = missing(place, runs)
     failed: set[Run] = set()
     running: list[Any] = []
     try:
@@ -104,9 +105,21 @@ def carry_out(
             one.stop()
 
 
+def missing(place: Place, runs: list[Run]) -> list[Run]:
+    """The runs without a result, and those whose model one of them begins from is not there."""
+    todo = {run for run in runs if place.read(*run) is None}
+    todo |= {
+        (start, seed) for arm, seed in todo
+        if (start := ARMS[arm].start) is not None and not place.model(start, seed).exists()
+    }  # fmt: skip
+    return [run for run in runs if run in todo]
+
+
 def _ready(place: Place, run: Run) -> bool:
     start = ARMS[run[0]].start
-    return start is None or place.read(start, run[1]) is not None
+    return start is None or (
+        place.read(start, run[1]) is not None and place.model(start, run[1]).exists()
+    )
 
 
 def _told(place: Place, one: Any, failed: set[Run]) -> None:
@@ -124,6 +137,14 @@ def _fail(place: Place, run: Run, message: str, failed: set[Run]) -> None:
     failed.add(run)
     place.write({"arm": run[0], "seed": run[1], "failed": message})
     print(f"{run[0]}, seed {run[1]} FAILED: {message}", flush=True)
+
+
+def restore(place: Place, path: Path) -> None:
+    """Put what was collected in a file where the folder of work has nothing."""
+    told = json.loads(path.read_text())["results"] if path.exists() else {"scale": None}
+    for run in told["runs"] if told["scale"] == place.scale else ():
+        if not place.result(run["arm"], run["seed"]).exists():
+            place.write(run)
 
 
 def collect(place: Place) -> dict[str, Any]:
@@ -176,12 +197,13 @@ def main() -> None:
     without_tuning()
     place = Place(options.work, options.scale)
     runs = runs_of(options.claims, options.seeds)
-    missing = [run for run in runs if place.read(*run) is None]
-    hours = options.scale * sum(expected_seconds(ARMS[arm]) for arm, _ in missing) / 3600
-    print(f"{len(missing)} of {len(runs)} runs to do, about {hours:.1f} hours of a processor")
+    restore(place, options.json)
+    todo = missing(place, runs)
+    hours = options.scale * sum(expected_seconds(ARMS[arm]) for arm, _ in todo) / 3600
+    print(f"{len(todo)} of {len(runs)} runs to do, about {hours:.1f} hours of a processor")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for text in {text for arm, _ in missing if (text := ARMS[arm].text)}:
+        for text in {text for arm, _ in todo if (text := ARMS[arm].text)}:
             place.make_text(text)
         carry_out(place, runs, options.processes, 3600 * options.hours)
     except KeyboardInterrupt:

@@ -87,6 +87,7 @@ def launcher(bench, failing=()):
         begun.append(run)
         if run not in failing:
             place.write(made_up(bench, *run))
+            place.model(*run).mkdir(parents=True, exist_ok=True)
         message = "out of luck" if run in failing else None
         return SimpleNamespace(
             run=run, over=lambda: True, failure=lambda: message, stop=lambda: None
@@ -98,6 +99,7 @@ def launcher(bench, failing=()):
 def test_runs_with_a_result_are_left_out(bench, place):
     runs = [("start", 1), ("full", 1), ("long", 1), ("shared", 1)]
     place.write(made_up(bench, "start", 1))
+    place.model("start", 1).mkdir(parents=True)
     place.write({"arm": "full", "seed": 1, "failed": "once"})
     changed = made_up(bench, "long", 1)
     changed["settings"]["rate"] *= 2
@@ -107,6 +109,21 @@ def test_runs_with_a_result_are_left_out(bench, place):
     assert begun == runs[1:]
     bench.main.carry_out(place, runs, 2, 60, launch)
     assert begun == runs[1:]
+
+
+def test_what_was_collected_is_not_done_again_elsewhere(bench, tmp_path):
+    """But for the model that others begin from."""
+    runs = [("start", 1), ("full", 1), ("long", 1), ("shared", 1)]
+    collected = {"scale": 1, "runs": [made_up(bench, *run) for run in runs if run[0] != "long"]}
+    path = tmp_path / "claims.json"
+    path.write_text(json.dumps({"results": collected}))
+    place = bench.runs.Place(tmp_path)
+    bench.main.restore(place, path)
+    launch, begun = launcher(bench)
+    bench.main.carry_out(place, runs, 2, 60, launch)
+    assert begun == [("start", 1), ("long", 1)]
+    bench.main.restore(bench.runs.Place(tmp_path, 0.5), path)
+    assert not list((tmp_path / "claims-0.5").iterdir())
 
 
 def test_no_run_is_begun_when_the_time_is_over(bench, place):
