@@ -2,7 +2,8 @@
 
 Every run is a process with one thread and has a file of its own in WORK/claims, so that the
 whole goes on where it was stopped; failed runs are tried again.  What is done is collected in
-results/claims.json, and what that file has is not done again in another WORK.  WORK is a folder in which make_models.py has encoded the text of albert-mini.
+results/claims.json, and what that file has is not done again in another WORK.  WORK is a folder
+in which make_models.py has encoded the text of albert-mini.
 
     python benchmarks/claims.py WORK                     # three hours on two processors
     python benchmarks/claims.py WORK --claims sop --seeds 1

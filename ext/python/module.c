@@ -58,9 +58,10 @@ static PyMethodDef module_methods[] = {
          "set_num_threads(n, /)\n--\n\nSet the number of threads that one call may "
          "use (1 to 256).\n\nRaises ValueError outside that range.")},
     {"get_isa", get_isa, METH_NOARGS,
-     PyDoc_STR("get_isa()\n--\n\nInstruction set whose kernels are in use: 'scalar', "
-               "'avx2', 'avx2_vnni', 'avx512',\n'avx512_vnni', 'avx512_bf16' or 'avx512_amx'.\n\n"
-               "Chosen at import; PYTXENC_ISA forces one.")},
+     PyDoc_STR(
+         "get_isa()\n--\n\nInstruction set whose kernels are in use: 'scalar', "
+         "'avx2', 'avx2_vnni', 'avx512',\n'avx512_vnni', 'avx512_bf16' or 'avx512_amx'.\n\n"
+         "Chosen at import; PYTXENC_ISA forces one.")},
     {"get_build_info", get_build_info, METH_NOARGS,
      PyDoc_STR(
          "get_build_info()\n--\n\nThe compiler and the library of Unicode algorithms "

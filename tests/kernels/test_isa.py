@@ -68,9 +68,12 @@ def compiled(tmp_path, source, *flags):
 @pytest.mark.parametrize(
     ("isa", "instruction"),
     [
-        ("avx2_vnni", "vpdpbusd"), ("avx512_vnni", "vpdpbusd"), ("avx512_bf16", "vdpbf16ps"),
-        ("avx512_amx", "tdpbf16ps"), ("avx512_amx", "tdpbusd"),
-    ],  # fmt: skip
+        ("avx2_vnni", "vpdpbusd"),
+        ("avx512_vnni", "vpdpbusd"),
+        ("avx512_bf16", "vdpbf16ps"),
+        ("avx512_amx", "tdpbf16ps"),
+        ("avx512_amx", "tdpbusd"),
+    ],
 )
 def test_instructions_that_few_machines_have_are_compiled(tmp_path, isa, instruction):
     if platform.machine() != "x86_64":
