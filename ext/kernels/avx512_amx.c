@@ -38,21 +38,33 @@
 #define UNIT_NBYTES 64  /* its steps of a register */
 #define WIDTH (PANEL_VECTORS * UNIT)
 
-/* Registers 0 to 5 hold sums, 6 rows, 7 columns.  Rows beyond `rows` are neither read
- * nor written.  Other libraries set sizes of their own, so every tile sets its. */
+/* Registers 0 to 5 hold sums, 6 rows, 7 columns.  Rows beyond `n` are neither read nor
+ * written.  Tables, as sizes that were only just written are slow to load. */
+struct sizes {
+    uint8_t palette, start, reserved[14];
+    uint16_t row_nbytes[16];
+    uint8_t rows[16];
+};
+#define EIGHT(x) x, x, x, x, x, x, x, x
+#define SIZES(n)                         \
+    {                                    \
+        1, 0, {0}, {EIGHT(UNIT_NBYTES)}, \
+        {                                \
+            n, n, n, n, n, n, n, UNIT    \
+        }                                \
+    }
+static const struct sizes sizes_of[UNIT] = {
+    SIZES(1),  SIZES(2),  SIZES(3),  SIZES(4),  SIZES(5),  SIZES(6),
+    SIZES(7),  SIZES(8),  SIZES(9),  SIZES(10), SIZES(11), SIZES(12),
+    SIZES(13), SIZES(14), SIZES(15), SIZES(16),
+};
+
+/* All registers become zeros.  Other libraries set sizes of their own, so every tile
+ * sets its. */
 static inline void
 set_sizes(size_t rows)
 {
-    struct {
-        uint8_t palette, start, reserved[14];
-        uint16_t row_nbytes[16];
-        uint8_t rows[16];
-    } sizes = {.palette = 1};
-    for (size_t i = 0; i < 8; i++) {
-        sizes.row_nbytes[i] = UNIT_NBYTES;
-        sizes.rows[i] = (uint8_t)(i < 7 ? rows : UNIT);
-    }
-    _tile_loadconfig(&sizes);
+    _tile_loadconfig(&sizes_of[rows - 1]);
 }
 
 /* Sums += the products of UNIT steps.  x, ldx bytes apart: the upper rows; `lower` the
@@ -126,17 +138,6 @@ store_sums(void *sums, size_t vectors, bool both)
         _tile_stored(4, at + UNIT_NBYTES, ld);
     if (vectors > 2)
         _tile_stored(5, at + 2 * UNIT_NBYTES, ld);
-}
-
-static inline void
-zero_sums(void)
-{
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    _tile_zero(4);
-    _tile_zero(5);
 }
 
 /* The lower rows are the last UNIT, of which the upper may have some: a row's sums are
