@@ -78,13 +78,16 @@ static void
 run_task(void *context, size_t index, size_t worker)
 {
     const struct job *job = context;
+    const struct txe_tiles *tiles = &job->kernels->tiles[job->w->precision];
     (void)worker;
     const size_t row = index / job->ngroups * job->rows_per_task;
     const size_t first = job->begin + index % job->ngroups * job->panels_per_task;
     const size_t last = TXE_MIN(first + job->panels_per_task, job->end);
     const size_t end = TXE_MIN(row + job->rows_per_task, job->product->rows);
+    txe_tiles_begin(tiles);
     for (size_t panel = first; panel < last; panel++)
         run_panel(job, panel, row, end);
+    txe_tiles_end(tiles);
 }
 
 size_t

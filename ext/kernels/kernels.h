@@ -80,12 +80,30 @@ struct txe_tile {
 #define TXE_PEAK_OPERANDS (8 * 48)
 struct txe_tiles {
     void (*run)(const struct txe_tile *tile);
+    /* What a thread does before its first run and after its last, without runs of
+     * another precision between; NULL: nothing.  Harmless to repeat. */
+    void (*begin)(void);
+    void (*end)(void);
     size_t rows;
     /* The speed that registers allow: `steps` rounds of peak_products multiplications
      * and additions, on numbers [TXE_PEAK_OPERANDS]. */
     float (*peak)(size_t steps, const float *operand);
     size_t peak_products;
 };
+
+static inline void
+txe_tiles_begin(const struct txe_tiles *tiles)
+{
+    if (tiles->begin != NULL)
+        tiles->begin();
+}
+
+static inline void
+txe_tiles_end(const struct txe_tiles *tiles)
+{
+    if (tiles->end != NULL)
+        tiles->end();
+}
 
 struct txe_kernels {
     const char *name;     /* of txe_isa_names */

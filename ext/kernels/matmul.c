@@ -333,6 +333,7 @@ static void
 run_task(void *context, size_t index, size_t worker)
 {
     const struct job *job = context;
+    const struct txe_tiles *tiles = &job->kernels->tiles[job->m->precision];
     uint32_t *group = (uint32_t *)(void *)(job->scratch + worker * job->scratch_nbytes);
     const size_t first = index / job->nchunks * job->panels_per_task;
     const size_t last = TXE_MIN(first + job->panels_per_task, job->npanels);
@@ -342,12 +343,14 @@ run_task(void *context, size_t index, size_t worker)
     size_t row = index % job->nchunks * job->rows_per_task;
     const size_t end = TXE_MIN(row + job->rows_per_task, job->m->M);
     pack_group(job, group, first, last);
+    txe_tiles_begin(tiles);
     for (; row < end; row += units * BLOCK_UNIT)
         for (size_t i = first; i < last; i++) {
             const struct columns columns = columns_of(job, i);
             run_panel(job, group + (columns.first - begin) * job->steps, &columns, row,
                       TXE_MIN(row + units * BLOCK_UNIT, end));
         }
+    txe_tiles_end(tiles);
 }
 
 static size_t

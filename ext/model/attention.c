@@ -166,6 +166,7 @@ multiply(const struct txe_attention *a, float *out, size_t ldo, const void *x,
     const struct txe_tiles *tiles = &a->kernels->tiles[a->precision];
     const size_t lanes = a->kernels->lanes;
     const size_t npanels = txe_panel_count(a->kernels, nvectors);
+    txe_tiles_begin(tiles);
     for (size_t i = 0; i < npanels; i++) {
         const struct txe_panel panel = txe_panel_at(a->kernels, nvectors, i);
         struct txe_tile tile = {
@@ -183,6 +184,7 @@ multiply(const struct txe_attention *a, float *out, size_t ldo, const void *x,
             tiles->run(&tile);
         }
     }
+    txe_tiles_end(tiles);
 }
 
 /* Writes the probabilities of queries [first, first + n) to where the padded positions

@@ -208,7 +208,9 @@ kernel_tile(PyObject *Py_UNUSED(module), PyObject *args)
         PyErr_SetString(PyExc_ValueError, "products of int8 need scales");
         goto done;
     }
+    txe_tiles_begin(tiles);
     tiles->run(&tile);
+    txe_tiles_end(tiles);
     result = Py_NewRef(Py_None);
 done:
     txe_buffers_release(&buffers);

@@ -66,7 +66,9 @@ check_tile(const struct txe_tiles *tiles, txe_precision precision, size_t lanes,
                                   .rows = rows,
                                   .vectors = vectors,
                                   .last = last};
+    txe_tiles_begin(tiles);
     tiles->run(&tile);
+    txe_tiles_end(tiles);
     for (size_t r = 0; r < MAX_ROWS; r++)
         for (size_t c = 0; c < TXE_MAX_PANEL; c++) {
             int sum = 0;
