@@ -17,6 +17,7 @@ import hashlib
 import itertools
 import json
 import multiprocessing
+import signal
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -138,6 +139,7 @@ def main() -> None:
     options = parser.parse_args()
     without_tuning()
     runs = known(options.json)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if not options.report:
             prove(options, runs)
