@@ -61,7 +61,7 @@ multiply(size_t sums, size_t a, size_t b, bool bf16)
             for (size_t k = 0; k < registers[a].row_nbytes / 4; k++) {
                 const unsigned char *x = registers[a].bytes[r] + 4 * k;
                 const unsigned char *w = registers[b].bytes[k] + 4 * c;
-                for (size_t i = 0; i < 4; i++)
+                for (size_t i = 0; !bf16 && i < 4; i++)
                     whole += x[i] * (signed char)w[i];
                 for (size_t i = 0; bf16 && i < 4; i += 2)
                     real += widened(x + i) * widened(w + i);

@@ -92,7 +92,7 @@ check_tiles(const struct txe_tiles *tiles, txe_precision precision, size_t lanes
     int failures = 0;
     for (size_t rows = 1; rows <= tiles->rows; rows++)
         for (size_t vectors = 1; vectors <= panel_vectors; vectors++)
-            for (size_t last = lanes; last > 0; last /= 2)
+            for (size_t last = 1; last <= lanes; last++)
                 for (size_t steps = 0; steps <= MAX_STEPS; steps += 1 + steps / 3)
                     failures +=
                         check_tile(tiles, precision, lanes, rows, vectors, last, steps);

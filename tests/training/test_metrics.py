@@ -80,7 +80,7 @@ def test_pearson():
     found = metrics.pearson([1, 2, 3, 4, 5, 6, 7], [10, 9, 2.5, 6, 4, 3, 2])
     assert found == pytest.approx(-0.828503883588428, abs=1e-14)
     assert metrics.pearson([1, 2, 4], [1e300, 2e300, 4e300]) == pytest.approx(1, abs=1e-15)
-    assert metrics.pearson([1, 2, 4], [-1e-300, -2e-300, -4e-300]) == pytest.approx(-1, abs=1e-15)
+    assert metrics.pearson([1, 2, 4], [-1e-300, -2e-300, -4e-300]) == -1
 
 
 def test_spearman():
@@ -88,7 +88,7 @@ def test_spearman():
     assert average_ranks([0, 2, 3, 2]).tolist() == [1, 2.5, 4, 2.5]
     found = metrics.spearman([1, 2, 3, 4, 5], [5, 6, 7, 8, 7])
     assert found == pytest.approx(0.8207826816681233, abs=1e-14)
-    assert metrics.spearman([1, 2, 3], [1, 10, 1000]) == pytest.approx(1, abs=1e-15)
+    assert metrics.spearman([1, 2, 3], [1, 10, 1000]) == 1
 
 
 @pytest.mark.parametrize("metric", [metrics.pearson, metrics.spearman])
