@@ -17,7 +17,7 @@ import claim_arms
 import numpy as np
 from claim_arms import ARMS, Arm
 from claim_measures import TUNING, gradients, pair_tests, tuned
-from harness import commit, machine, positive, without_tuning
+from harness import commit, positive, processor, without_tuning
 from model_measures import masked
 from model_recipes import RECIPES
 
@@ -254,7 +254,7 @@ def run(arm: Arm, seed: int, place: Place) -> dict[str, Any]:
         "scale": place.scale,
         "version": pytxenc.__version__,
         "commit": commit(),
-        "cpu": machine()["cpu"],
+        "cpu": processor(),
     }
     before = place.read(arm.start, seed) if arm.start else None
     told["tokens_before"] = before["tokens"] + before["tokens_before"] if before else 0

@@ -109,10 +109,7 @@ def carry_out(
 def missing(place: Place, runs: list[Run]) -> list[Run]:
     """The runs without a result, and those whose model one of them begins from is not there."""
     todo = {run for run in runs if place.read(*run) is None}
-    todo |= {
-        (start, seed) for arm, seed in todo
-        if (start := ARMS[arm].start) is not None and not place.model(start, seed).exists()
-    }  # fmt: skip
+    todo |= {(ARMS[arm].start or arm, seed) for arm, seed in todo if not _ready(place, (arm, seed))}
     return [run for run in runs if run in todo]
 
 
@@ -142,8 +139,10 @@ def _fail(place: Place, run: Run, message: str, failed: set[Run]) -> None:
 
 def restore(place: Place, path: Path) -> None:
     """Put what was collected in a file where the folder of work has nothing."""
-    told = json.loads(path.read_text())["results"] if path.exists() else {"scale": None}
-    for run in told["runs"] if told["scale"] == place.scale else ():
+    told = json.loads(path.read_text())["results"] if path.exists() else {}
+    if told.get("scale") != place.scale:
+        return
+    for run in told["runs"]:
         if not place.result(run["arm"], run["seed"]).exists():
             place.write(run)
 

@@ -104,15 +104,19 @@ def without_tuning() -> None:
         os.execve(sys.executable, [sys.executable, *sys.argv], clean)
 
 
+def processor() -> str:
+    """The name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
 def machine() -> dict[str, Any]:
     """The processor, versions and settings that figures depend on."""
     import pytxenc
 
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        cpu = platform.processor()
     versions = {}
     for package in PEERS:
         try:
@@ -121,7 +125,7 @@ def machine() -> dict[str, Any]:
             continue
     return {
         "date": datetime.date.today().isoformat(),
-        "cpu": cpu,
+        "cpu": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "commit": commit(),
         **pytxenc.show_config(quiet=True),
