@@ -1,8 +1,4 @@
-/* The kernels for AVX2, FMA and F16C: see table_impl.h.
- *
- * The instruction set is chosen for the region between the pragmas and not for the
- * file, so that no inline function of a header is compiled for it.  System headers come
- * first. */
+/* The kernels for AVX2, FMA and F16C: see table_impl.h. */
 #include "kernels/kernels.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -13,16 +9,11 @@
 #include <string.h>
 
 #include "base/common.h"
+#include "base/target.h"
 #include "kernels/coefficients.h"
 #include "kernels/training.h"
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), \
-                             apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c")
-#endif
+TXE_TARGET_BEGIN(TXE_TARGET_AVX2)
 
 #include "kernels/vec_avx2.h"
 
@@ -32,11 +23,7 @@
 #define TABLE_NAME "avx2"
 #include "kernels/table_impl.h"
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+TXE_TARGET_END
 
 bool
 txe_kernels_avx2(struct txe_kernels *kernels)

@@ -1,8 +1,4 @@
-/* Products of int8 by AVX-VNNI, for the table of avx2: see tile_impl.h.
- *
- * The instruction set is chosen for the region between the pragmas and not for the
- * file, so that no inline function of a header is compiled for it.  System headers come
- * first. */
+/* Products of int8 by AVX-VNNI, for the table of avx2: see tile_impl.h. */
 #include "kernels/kernels.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -11,14 +7,9 @@
 #include <string.h>
 
 #include "base/common.h"
+#include "base/target.h"
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avxvnni"))), \
-                             apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c,avxvnni")
-#endif
+TXE_TARGET_BEGIN(TXE_TARGET_AVX2 ",avxvnni")
 
 #define DOT_VNNI
 #include "kernels/vec_avx2.h"
@@ -31,11 +22,7 @@ DEFINE_PRECISION(s8, S8_ROWS)
 
 static const struct txe_tiles changed = TILES(s8, S8_ROWS, 4);
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+TXE_TARGET_END
 
 bool
 txe_kernels_avx2_vnni(struct txe_kernels *kernels)

@@ -1,11 +1,7 @@
 /* Products of bfloat16 and of int8 by AMX, for the table of avx512: sixteen steps of K
  * for sixteen rows and sixteen columns an instruction, in registers of sixteen rows of
  * 64 bytes ("tile registers").  A struct txe_tile takes six of them for its sums, two
- * by three, one for rows and one for columns: panels have the layout they want.
- *
- * The instruction set is chosen for the region between the pragmas and not for the
- * file, so that no inline function of a header is compiled for it.  System headers come
- * first. */
+ * by three, one for rows and one for columns: panels have the layout they want. */
 #include "kernels/kernels.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -14,17 +10,9 @@
 #include <string.h>
 
 #include "base/common.h"
+#include "base/target.h"
 
-#if defined(__clang__)
-#pragma clang attribute push(                                                         \
-    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl" \
-                          ",amx-tile,amx-bf16,amx-int8"))),                           \
-    apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target( \
-    "avx2,fma,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,amx-tile,amx-bf16,amx-int8")
-#endif
+TXE_TARGET_BEGIN(TXE_TARGET_AVX512 ",amx-tile,amx-bf16,amx-int8")
 
 #include "kernels/vec_avx512.h"
 
@@ -227,11 +215,7 @@ DEFINE_AMX_TILES(s8, _tile_dpbusd)
 static const struct txe_tiles bf16_changed = AMX_TILES(bf16, 2);
 static const struct txe_tiles s8_changed = AMX_TILES(s8, 4);
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+TXE_TARGET_END
 
 bool
 txe_kernels_avx512_amx(struct txe_kernels *kernels)

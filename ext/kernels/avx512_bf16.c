@@ -1,8 +1,4 @@
-/* Products of bfloat16 by AVX512-BF16, for the table of avx512: see tile_impl.h.
- *
- * The instruction set is chosen for the region between the pragmas and not for the
- * file, so that no inline function of a header is compiled for it.  System headers come
- * first. */
+/* Products of bfloat16 by AVX512-BF16, for the table of avx512: see tile_impl.h. */
 #include "kernels/kernels.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -11,17 +7,9 @@
 #include <string.h>
 
 #include "base/common.h"
+#include "base/target.h"
 
-#if defined(__clang__)
-#pragma clang attribute push(                                                      \
-    __attribute__((target(                                                         \
-        "avx2,fma,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512bf16"))), \
-    apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target( \
-    "avx2,fma,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512bf16")
-#endif
+TXE_TARGET_BEGIN(TXE_TARGET_AVX512 ",avx512bf16")
 
 #define DOT_BF16
 #include "kernels/vec_avx512.h"
@@ -34,11 +22,7 @@ DEFINE_PRECISION(bf16, BF16_ROWS)
 
 static const struct txe_tiles changed = TILES(bf16, BF16_ROWS, 2);
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+TXE_TARGET_END
 
 bool
 txe_kernels_avx512_bf16(struct txe_kernels *kernels)

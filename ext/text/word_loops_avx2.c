@@ -6,17 +6,10 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "base/target.h"
 #include "text/unicode.h"
 
-/* As in kernels/: for the region, so that no function of a header is compiled for it.
- */
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,sse4.2"))), \
-                             apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,bmi,bmi2,sse4.2")
-#endif
+TXE_TARGET_BEGIN("avx2,bmi,bmi2,sse4.2")
 
 static __m256i
 load(const char *bytes)
@@ -181,11 +174,7 @@ txe_utf8_prefix_avx2(const char *bytes, size_t nbytes)
 #define LOOPS_NAME "avx2"
 #include "text/word_loops_impl.h"
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+TXE_TARGET_END
 
 const struct txe_word_loops *
 txe_word_loops_avx2(void)

@@ -6,20 +6,11 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "base/target.h"
 #include "text/unicode.h"
 
-/* As in kernels/: for the region, so that no function of a header is compiled for it.
- */
-#if defined(__clang__)
-#pragma clang attribute push(                                                                    \
-    __attribute__((target(                                                                       \
-        "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi2,bmi,bmi2,popcnt,sse4.2,aes"))), \
-    apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target( \
+TXE_TARGET_BEGIN(
     "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi2,bmi,bmi2,popcnt,sse4.2,aes")
-#endif
 
 static struct byte_classes
 classify(const char *block)
@@ -126,11 +117,7 @@ find_key(const struct txe_word_bucket *bucket, struct txe_word_key key, uint32_t
 #define OWN_STEPS
 #include "text/word_loops_impl.h"
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+TXE_TARGET_END
 
 const struct txe_word_loops *
 txe_word_loops_avx512(void)
