@@ -19,7 +19,7 @@ PROBED = 4000  # pairs of training text that a regression is fitted to
 RIDGE = 10.0  # its penalty: of half the squared weights
 BATCH = 32
 SPLITS = {"equal": (4, 4, 4, 4), "unequal": (1, 2, 4, 9)}
-TUNING = Tuning()
+TUNING = Tuning(dropout=0.1)
 ROWS = 4000  # of training that are about a task's
 Look = Callable[[dict[str, Any]], NDArray[np.float64]]  # from a batch to (batch, dim)
 

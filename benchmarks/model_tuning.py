@@ -18,6 +18,7 @@ class Tuning(NamedTuple):
     rate: float = 3e-4  # the highest learning rate
     epochs: float = 4
     batch: int = 32
+    dropout: float = 0.0  # of hidden states and of attention
     dtype: str = "bfloat16"
     limit: int | None = None  # rows of training
 
@@ -42,7 +43,11 @@ def tune(
     kind = TASKS[task]
     pytxenc.set_seed(seed)
     auto = getattr(pytxenc, f"AutoModel{kind.head}")
-    fields = {"num_labels": len(kind.labels) or 1, **_dropout(0.1)}
+    fields = {
+        "num_labels": len(kind.labels) or 1,
+        "hidden_dropout_prob": settings.dropout,
+        "attention_probs_dropout_prob": settings.dropout,
+    }
     if pretrained:
         model = auto.from_pretrained(folder, **fields)
     else:
@@ -81,8 +86,3 @@ def tune(
             points = score(task, trainer.predict(rows).predictions, rows)
             told[name] = 0.0 if math.isnan(points) else points
     return told
-
-
-def _dropout(share: float) -> dict[str, float]:
-    """Models are pretrained without dropout; few examples need it."""
-    return {"hidden_dropout_prob": share, "attention_probs_dropout_prob": share}

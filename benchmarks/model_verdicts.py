@@ -8,49 +8,58 @@ from harness import data_dir
 from pytxenc.metrics import Interval, mean_interval, paired_difference
 
 ARMS = ("pretrained", "twin")
-RATES = (1e-4, 3e-4, 1e-3)
+
+
+class Choice(NamedTuple):
+    """What is chosen in development."""
+
+    rate: float  # the highest learning rate
+    dropout: float
+
+
+CHOICES = tuple(Choice(rate, dropout) for rate in (1e-4, 3e-4) for dropout in (0.0, 0.1))
 EPOCHS = {
     "sst2": 4, "mrpc": 6, "sick-entailment": 8, "sick-relatedness": 8, "conll2000": 4,
 }  # fmt: skip
-TRIAL = 0  # the seed that chooses the learning rate
+TRIAL = 0  # the seed that chooses
 GATE_TASKS = ("sst2", "mrpc", "sick-entailment", "conll2000")
 GATE = 3
 SEEDS = 5
 Runs = dict[str, dict[str, Any]]
 
 
-def key(model: str, arm: str, task: str, seed: int, rate: float) -> str:
+def key(model: str, arm: str, task: str, seed: int, choice: Choice) -> str:
     """The name of a run in the results."""
-    return f"{model}/{arm}/{task}/{seed}/{rate:g}"
+    return f"{model}/{arm}/{task}/{seed}/{choice.rate:g}/{choice.dropout:g}"
 
 
-def chosen(runs: Runs, model: str, arm: str, task: str) -> float | None:
-    """The rate that was best in development; None while a trial is missing."""
-    trials = {rate: runs.get(key(model, arm, task, TRIAL, rate)) for rate in RATES}
-    done = {rate: run["dev"] for rate, run in trials.items() if run is not None}
-    return max(done, key=lambda rate: (done[rate], -rate)) if len(done) == len(RATES) else None
+def chosen(runs: Runs, model: str, arm: str, task: str) -> Choice | None:
+    """The best in development, of equal ones the first; None while a trial is missing."""
+    trials = {choice: runs.get(key(model, arm, task, TRIAL, choice)) for choice in CHOICES}
+    done = {choice: run["dev"] for choice, run in trials.items() if run is not None}
+    return max(done, key=lambda choice: done[choice]) if len(done) == len(CHOICES) else None
 
 
 class Comparison(NamedTuple):
     """A model and its twin on a task, over the seeds."""
 
-    rates: dict[str, float]
+    choices: dict[str, Choice]
     scores: dict[str, list[float]]  # of the test set, in percent
     difference: Interval  # pretrained less twin
 
 
 def compare(runs: Runs, model: str, task: str, seeds: int = SEEDS) -> Comparison | None:
     """None while a run is missing."""
-    rates, scores = {}, {}
+    choices, scores = {}, {}
     for arm in ARMS:
-        rate = chosen(runs, model, arm, task)
-        if rate is None:
+        choice = chosen(runs, model, arm, task)
+        if choice is None:
             return None
-        found = [runs.get(key(model, arm, task, TRIAL + 1 + i, rate)) for i in range(seeds)]
+        found = [runs.get(key(model, arm, task, TRIAL + 1 + i, choice)) for i in range(seeds)]
         if any(run is None for run in found):
             return None
-        rates[arm], scores[arm] = rate, [run["test"] for run in found if run is not None]
-    return Comparison(rates, scores, paired_difference(scores["pretrained"], scores["twin"]))
+        choices[arm], scores[arm] = choice, [run["test"] for run in found if run is not None]
+    return Comparison(choices, scores, paired_difference(scores["pretrained"], scores["twin"]))
 
 
 def verdict(runs: Runs, model: str, seeds: int = SEEDS) -> str:
@@ -80,7 +89,8 @@ def page(runs: Runs, models: list[str], seeds: int = SEEDS) -> str:
         "Written by `python benchmarks/prove_models.py` from [results/models-tasks.json]"
         "(results/models-tasks.json): test scores in percent, means over seeds with 95 % intervals;"
         " every seed below. The twin has the same shape and tokenizer and random initial values."
-        " The learning rate was chosen for each on the development set. A model passes if it is"
+        " Learning rate and dropout were chosen for each on the development set, by a seed of its"
+        " own. A model passes if it is"
         f" better than its twin on {GATE} of {', '.join(GATE_TASKS)}, outside the interval of the"
         " paired difference; relatedness is reported beside.",
         "",
@@ -89,7 +99,11 @@ def page(runs: Runs, models: list[str], seeds: int = SEEDS) -> str:
         "| model | task | metric | majority | twin | pretrained | difference (95 %) |",
         "|---|---|---|---|---|---|---|",
     ]
-    detail = ["", "| model | task | arm | learning rate | seeds |", "|---|---|---|---|---|"]
+    detail = [
+        "",
+        "| model | task | arm | learning rate | dropout | seeds |",
+        "|---|---|---|---|---|---|",
+    ]
     for model in models:
         for task, kind in TASKS.items():
             found = compare(runs, model, task, seeds)
@@ -102,6 +116,7 @@ def page(runs: Runs, models: list[str], seeds: int = SEEDS) -> str:
                 mean = mean_interval(found.scores[arm])
                 cells.append(f"{mean.mean:.1f} ({mean.low:.1f} to {mean.high:.1f})")
                 each = ", ".join(f"{score:.1f}" for score in found.scores[arm])
-                detail.append(f"| {model} | {task} | {arm} | {found.rates[arm]:g} | {each} |")
+                rate, dropout = found.choices[arm]
+                detail.append(f"| {model} | {task} | {arm} | {rate:g} | {dropout:g} | {each} |")
             lines.append(f"| {' | '.join(cells)} | {d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f}) |")
     return "\n".join([*lines, *detail, ""])

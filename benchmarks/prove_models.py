@@ -1,9 +1,9 @@
 """Whether pretraining paid: every bundled model and its randomly initialised twin, fine-tuned.
 
-Settings are fixed here, but for the learning rate, which is chosen for every model, twin and task
-on the development set with a seed of its own; the test set is looked at once, by the seeds that
-count.  Seeds pair a model with its twin.  A model passes if it is better than its twin on at least
-3 of the 4 tasks of the gate, outside the 95 % interval of the paired difference.
+Settings are fixed here, but for learning rate and dropout, which are chosen for every model, twin
+and task on the development set with a seed of its own; the test set is looked at once, by the seeds
+that count.  Seeds pair a model with its twin.  A model passes if it is better than its twin on at
+least 3 of the 4 tasks of the gate, outside the 95 % interval of the paired difference.
 
     python benchmarks/prove_models.py               # hours; goes on where it was stopped
     python benchmarks/prove_models.py --report      # the page and the cards, of what is done
@@ -29,16 +29,16 @@ from model_bundle import bundled
 from model_cards import write_cards
 from model_recipes import RECIPES
 from model_tuning import Tuning, tune
-from model_verdicts import ARMS, EPOCHS, RATES, TRIAL, Runs, chosen, key, page
+from model_verdicts import ARMS, CHOICES, EPOCHS, TRIAL, Choice, Runs, chosen, key, page
 
 RESULTS = ROOT / "benchmarks" / "results" / "models-tasks.json"
 PAGE = ROOT / "benchmarks" / "MODELS-TASKS.md"
-Job = tuple[str, str, str, int, float]  # model, arm, task, seed, learning rate
+Job = tuple[str, str, str, int, Choice]  # model, arm, task, seed
 
 
-def settings_of(task: str, rate: float) -> Tuning:
+def settings_of(task: str, choice: Choice) -> Tuning:
     """All settings of a run."""
-    return Tuning(rate=rate, epochs=EPOCHS[task])
+    return Tuning(**choice._asdict(), epochs=EPOCHS[task])
 
 
 @functools.cache
@@ -48,9 +48,9 @@ def digest(model: str) -> str:
     return hashlib.sha256(weights).hexdigest()[:16]
 
 
-def stamp(model: str, task: str, rate: float) -> dict[str, Any]:
+def stamp(model: str, task: str, choice: Choice) -> dict[str, Any]:
     """What a result depends on beside its key: the weights and the settings."""
-    settings = json.loads(json.dumps(settings_of(task, rate)._asdict()))
+    settings = json.loads(json.dumps(settings_of(task, choice)._asdict()))
     return {"weights": digest(model), "settings": settings}
 
 
@@ -58,25 +58,25 @@ def wanted(runs: Runs, models: list[str], tasks: list[str], seeds: int) -> list[
     """The runs that are missing and can be begun: trials first, then the seeds."""
     missing: list[Job] = []
     for task, model, arm in itertools.product(tasks, models, ARMS):
-        rate = chosen(runs, model, arm, task)
-        if rate is None:
-            jobs = [(model, arm, task, TRIAL, rate) for rate in RATES]
+        best = chosen(runs, model, arm, task)
+        if best is None:
+            jobs = [(model, arm, task, TRIAL, choice) for choice in CHOICES]
         else:
-            jobs = [(model, arm, task, TRIAL + 1 + i, rate) for i in range(seeds)]
+            jobs = [(model, arm, task, TRIAL + 1 + i, best) for i in range(seeds)]
         missing += [job for job in jobs if key(*job) not in runs]
     return missing
 
 
-def _run(end: float, model: str, arm: str, task: str, seed: int, rate: float) -> Any:
+def _run(end: float, model: str, arm: str, task: str, seed: int, choice: Choice) -> Any:
     """The result of a run, unless the time is over before it begins."""
     if time.monotonic() > end:
         return None
     parts = ("dev",) if seed == TRIAL else ("dev", "test")
     found = tune(
-        bundled(RECIPES[model]), task, seed, settings_of(task, rate),
+        bundled(RECIPES[model]), task, seed, settings_of(task, choice),
         pretrained=arm == ARMS[0], parts=parts,
     )  # fmt: skip
-    return {**found, **stamp(model, task, rate)}
+    return {**found, **stamp(model, task, choice)}
 
 
 def _one_thread() -> None:
@@ -120,8 +120,8 @@ def known(path: Path) -> Runs:
     told = json.loads(path.read_text())["results"] if path.exists() else {}
     kept = {}
     for name, run in told.items():
-        model, _, task, _, rate = name.split("/")
-        if run == {**run, **stamp(model, task, float(rate))}:
+        model, _, task, _, *choice = name.split("/")
+        if run == {**run, **stamp(model, task, Choice(*map(float, choice)))}:
             kept[name] = run
     return kept
 

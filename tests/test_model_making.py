@@ -28,36 +28,36 @@ def runs_of(verdicts, gains, seeds=5):
     runs = {}
     for task, gain in gains.items():
         for arm in verdicts.ARMS:
-            for rate in verdicts.RATES:
-                dev = 50.0 + 10 * (rate == verdicts.RATES[1])
-                runs[verdicts.key("m", arm, task, verdicts.TRIAL, rate)] = {"dev": dev}
+            for choice in verdicts.CHOICES:
+                dev = 50.0 + 10 * (choice == verdicts.CHOICES[1])
+                runs[verdicts.key("m", arm, task, verdicts.TRIAL, choice)] = {"dev": dev}
             for seed in range(1, seeds + 1):
                 test = 60 + 0.1 * seed + (gain + 0.01 * seed if arm == "pretrained" else 0)
-                name = verdicts.key("m", arm, task, seed, verdicts.RATES[1])
+                name = verdicts.key("m", arm, task, seed, verdicts.CHOICES[1])
                 runs[name] = {"dev": 0.0, "test": test}
     return runs
 
 
-def test_rate_is_the_best_of_development(modules):
+def test_choice_is_the_best_of_development(modules):
     v = modules.verdicts
-    runs = {v.key("m", "twin", "sst2", v.TRIAL, rate): {"dev": 50.0} for rate in v.RATES}
-    assert v.chosen(runs, "m", "twin", "sst2") == min(v.RATES)  # of equal ones
-    runs[v.key("m", "twin", "sst2", v.TRIAL, v.RATES[2])]["dev"] = 51.0
-    assert v.chosen(runs, "m", "twin", "sst2") == v.RATES[2]
-    del runs[v.key("m", "twin", "sst2", v.TRIAL, v.RATES[0])]
+    runs = {v.key("m", "twin", "sst2", v.TRIAL, choice): {"dev": 50.0} for choice in v.CHOICES}
+    assert v.chosen(runs, "m", "twin", "sst2") == v.CHOICES[0]  # of equal ones
+    runs[v.key("m", "twin", "sst2", v.TRIAL, v.CHOICES[2])]["dev"] = 51.0
+    assert v.chosen(runs, "m", "twin", "sst2") == v.CHOICES[2]
+    del runs[v.key("m", "twin", "sst2", v.TRIAL, v.CHOICES[0])]
     assert v.chosen(runs, "m", "twin", "sst2") is None
 
 
 def test_pairs_are_compared(modules):
     v = modules.verdicts
     found = v.compare(runs_of(v, {"sst2": 2.0}), "m", "sst2")
-    assert found.rates == dict.fromkeys(v.ARMS, v.RATES[1])
+    assert found.choices == dict.fromkeys(v.ARMS, v.CHOICES[1])
     # Differences 2.01 to 2.05: mean 2.03, SD .0158, half the interval 2.776 SD / sqrt(5).
     assert found.difference.mean == pytest.approx(2.03)
     half = 2.776 * math.sqrt(0.00025) / math.sqrt(5)
     assert found.difference.low == pytest.approx(2.03 - half, abs=1e-5)
     runs = runs_of(v, {"sst2": 2.0})
-    del runs[v.key("m", "twin", "sst2", 3, v.RATES[1])]
+    del runs[v.key("m", "twin", "sst2", 3, v.CHOICES[1])]
     assert v.compare(runs, "m", "sst2") is None
 
 
@@ -79,25 +79,25 @@ def test_verdicts(modules, gains, said):
 def test_trials_come_first_and_nothing_twice(modules):
     v, prove = modules.verdicts, modules.prove
     first = prove.wanted({}, ["m"], ["sst2"], 5)
-    assert first == [("m", arm, "sst2", v.TRIAL, rate) for arm in v.ARMS for rate in v.RATES]
+    assert first == [("m", arm, "sst2", v.TRIAL, choice) for arm in v.ARMS for choice in v.CHOICES]
     runs = {key: run for key, run in runs_of(v, {"sst2": 1.0}).items() if "/0/" in key}
     then = prove.wanted(runs, ["m"], ["sst2"], 5)
-    assert then == [("m", arm, "sst2", s, v.RATES[1]) for arm in v.ARMS for s in range(1, 6)]
+    assert then == [("m", arm, "sst2", s, v.CHOICES[1]) for arm in v.ARMS for s in range(1, 6)]
     assert prove.wanted(runs_of(v, {"sst2": 1.0}), ["m"], ["sst2"], 5) == []
 
 
 def test_results_of_other_weights_do_not_count(modules, monkeypatch, tmp_path):
     prove = modules.prove
     stamps = {"weights": "now", "settings": {"rate": 1e-4}}
-    monkeypatch.setattr(prove, "stamp", lambda model, task, rate: stamps)
+    monkeypatch.setattr(prove, "stamp", lambda model, task, choice: stamps)
     path = tmp_path / "results.json"
     kept = {"dev": 1.0, **stamps}
     prove.finish(path, {
-        "m/twin/sst2/0/0.0001": kept,
-        "m/twin/sst2/0/0.001": {**kept, "weights": "before"},
-        "m/twin/mrpc/0/0.0001": {**kept, "settings": {"rate": 1e-3}},
+        "m/twin/sst2/0/0.0001/0": kept,
+        "m/twin/sst2/0/0.0001/0.1": {**kept, "weights": "before"},
+        "m/twin/mrpc/0/0.0001/0": {**kept, "settings": {"rate": 1e-3}},
     })  # fmt: skip
-    assert prove.known(path) == {"m/twin/sst2/0/0.0001": kept}
+    assert prove.known(path) == {"m/twin/sst2/0/0.0001/0": kept}
     assert prove.known(tmp_path / "none.json") == {}
 
 
