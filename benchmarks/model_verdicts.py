@@ -1,5 +1,6 @@
 """What the runs of prove_models.py come to: the protocol, comparisons of pairs, the page."""
 
+import itertools
 from typing import Any, NamedTuple
 
 from finetune_tasks import TASKS, majority
@@ -119,4 +120,22 @@ def page(runs: Runs, models: list[str], seeds: int = SEEDS) -> str:
                 rate, dropout = found.choices[arm]
                 detail.append(f"| {model} | {task} | {arm} | {rate:g} | {dropout:g} | {each} |")
             lines.append(f"| {' | '.join(cells)} | {d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f}) |")
-    return "\n".join([*lines, *detail, ""])
+    return "\n".join([*lines, *detail, *_trials(runs, models), ""])
+
+
+def _trials(runs: Runs, models: list[str]) -> list[str]:
+    """The scores in development that the choices were made by."""
+    settings = [f"rate {choice.rate:g}, dropout {choice.dropout:g}" for choice in CHOICES]
+    lines = [
+        "",
+        "Scores on the development set that the choices were made by, of one seed:",
+        "",
+        f"| model | task | arm | {' | '.join(settings)} |",
+        "|---|---|---|" + "---|" * len(CHOICES),
+    ]
+    for model, task, arm in itertools.product(models, TASKS, reversed(ARMS)):
+        trials = [runs.get(key(model, arm, task, TRIAL, choice)) for choice in CHOICES]
+        if any(trials):
+            scores = ["" if run is None else f"{run['dev']:.1f}" for run in trials]
+            lines.append(f"| {model} | {task} | {arm} | {' | '.join(scores)} |")
+    return lines
