@@ -34,11 +34,16 @@ def key(model: str, arm: str, task: str, seed: int, choice: Choice) -> str:
     return f"{model}/{arm}/{task}/{seed}/{choice.rate:g}/{choice.dropout:g}"
 
 
+def trials(runs: Runs, model: str, arm: str, task: str) -> dict[Choice, float]:
+    """The scores in development of the trials that are done, in the order of CHOICES."""
+    keys = {choice: key(model, arm, task, TRIAL, choice) for choice in CHOICES}
+    return {choice: runs[name]["dev"] for choice, name in keys.items() if name in runs}
+
+
 def chosen(runs: Runs, model: str, arm: str, task: str) -> Choice | None:
     """The best in development, of equal ones the first; None while a trial is missing."""
-    trials = {choice: runs.get(key(model, arm, task, TRIAL, choice)) for choice in CHOICES}
-    done = {choice: run["dev"] for choice, run in trials.items() if run is not None}
-    return max(done, key=lambda choice: done[choice]) if len(done) == len(CHOICES) else None
+    done = trials(runs, model, arm, task)
+    return max(done, key=done.__getitem__) if len(done) == len(CHOICES) else None
 
 
 class Comparison(NamedTuple):
@@ -91,9 +96,8 @@ def page(runs: Runs, models: list[str], seeds: int = SEEDS) -> str:
         "(results/models-tasks.json): test scores in percent, means over seeds with 95 % intervals;"
         " every seed below. The twin has the same shape and tokenizer and random initial values."
         " Learning rate and dropout were chosen for each on the development set, by a seed of its"
-        " own. A model passes if it is"
-        f" better than its twin on {GATE} of {', '.join(GATE_TASKS)}, outside the interval of the"
-        " paired difference; relatedness is reported beside.",
+        f" own. A model passes if it is better than its twin on {GATE} of {', '.join(GATE_TASKS)},"
+        " outside the interval of the paired difference; relatedness is reported beside.",
         "",
         *(f"- {verdict(runs, model, seeds)}" for model in models),
         "",
@@ -120,10 +124,10 @@ def page(runs: Runs, models: list[str], seeds: int = SEEDS) -> str:
                 rate, dropout = found.choices[arm]
                 detail.append(f"| {model} | {task} | {arm} | {rate:g} | {dropout:g} | {each} |")
             lines.append(f"| {' | '.join(cells)} | {d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f}) |")
-    return "\n".join([*lines, *detail, *_trials(runs, models), ""])
+    return "\n".join([*lines, *detail, *_trial_table(runs, models), ""])
 
 
-def _trials(runs: Runs, models: list[str]) -> list[str]:
+def _trial_table(runs: Runs, models: list[str]) -> list[str]:
     """The scores in development that the choices were made by."""
     settings = [f"rate {choice.rate:g}, dropout {choice.dropout:g}" for choice in CHOICES]
     lines = [
@@ -134,8 +138,7 @@ def _trials(runs: Runs, models: list[str]) -> list[str]:
         "|---|---|---|" + "---|" * len(CHOICES),
     ]
     for model, task, arm in itertools.product(models, TASKS, reversed(ARMS)):
-        trials = [runs.get(key(model, arm, task, TRIAL, choice)) for choice in CHOICES]
-        if any(trials):
-            scores = ["" if run is None else f"{run['dev']:.1f}" for run in trials]
+        if done := trials(runs, model, arm, task):
+            scores = [f"{done[choice]:.1f}" if choice in done else "" for choice in CHOICES]
             lines.append(f"| {model} | {task} | {arm} | {' | '.join(scores)} |")
     return lines
