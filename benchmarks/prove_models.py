@@ -8,7 +8,8 @@ least 3 of the 4 tasks of the gate, outside the 95 % interval of the paired diff
     python benchmarks/prove_models.py               # hours; goes on where it was stopped
     python benchmarks/prove_models.py --report      # the page and the cards, of what is done
 
-Results are of the weights they were measured with: for others they are measured anew.
+Results are of the weights they were measured with, a twin's of its shape and tokenizer: for others
+they are measured anew.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from model_verdicts import ARMS, CHOICES, EPOCHS, TRIAL, Choice, Runs, chosen, k
 
 RESULTS = ROOT / "benchmarks" / "results" / "models-tasks.json"
 PAGE = ROOT / "benchmarks" / "MODELS-TASKS.md"
+FILES = {"pretrained": ("model.safetensors",), "twin": ("config.json", "tokenizer.json")}
 Job = tuple[str, str, str, int, Choice]  # model, arm, task, seed
 
 
@@ -42,16 +44,21 @@ def settings_of(task: str, choice: Choice) -> Tuning:
 
 
 @functools.cache
-def digest(model: str) -> str:
-    """What tells the weights of a bundled model from others."""
-    weights = (bundled(RECIPES[model]) / "model.safetensors").read_bytes()
-    return hashlib.sha256(weights).hexdigest()[:16]
+def digest(model: str, arm: str) -> str:
+    """What tells a bundled model, or its twin, from those of other days.
+
+    A twin has of the model only its shape and the words of its tokenizer.
+    """
+    told = hashlib.sha256()
+    for name in FILES[arm]:
+        told.update((bundled(RECIPES[model]) / name).read_bytes())
+    return told.hexdigest()[:16]
 
 
-def stamp(model: str, task: str, choice: Choice) -> dict[str, Any]:
-    """What a result depends on beside its key: the weights and the settings."""
+def stamp(model: str, arm: str, task: str, choice: Choice) -> dict[str, Any]:
+    """What a result depends on beside its key: the files and the settings."""
     settings = json.loads(json.dumps(settings_of(task, choice)._asdict()))
-    return {"weights": digest(model), "settings": settings}
+    return {"files": digest(model, arm), "settings": settings}
 
 
 def wanted(runs: Runs, models: list[str], tasks: list[str], seeds: int) -> list[Job]:
@@ -76,7 +83,7 @@ def _run(end: float, model: str, arm: str, task: str, seed: int, choice: Choice)
         bundled(RECIPES[model]), task, seed, settings_of(task, choice),
         pretrained=arm == ARMS[0], parts=parts,
     )  # fmt: skip
-    return {**found, **stamp(model, task, choice)}
+    return {**found, **stamp(model, arm, task, choice)}
 
 
 def _one_thread() -> None:
@@ -120,8 +127,8 @@ def known(path: Path) -> Runs:
     told = json.loads(path.read_text())["results"] if path.exists() else {}
     kept = {}
     for name, run in told.items():
-        model, _, task, _, *choice = name.split("/")
-        if run == {**run, **stamp(model, task, Choice(*map(float, choice)))}:
+        model, arm, task, _, *choice = name.split("/")
+        if run == {**run, **stamp(model, arm, task, Choice(*map(float, choice)))}:
             kept[name] = run
     return kept
 

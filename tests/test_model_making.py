@@ -86,19 +86,42 @@ def test_trials_come_first_and_nothing_twice(modules):
     assert prove.wanted(runs_of(v, {"sst2": 1.0}), ["m"], ["sst2"], 5) == []
 
 
-def test_results_of_other_weights_do_not_count(modules, monkeypatch, tmp_path):
+def test_results_of_other_files_do_not_count(modules, monkeypatch, tmp_path):
     prove = modules.prove
-    stamps = {"weights": "now", "settings": {"rate": 1e-4}}
-    monkeypatch.setattr(prove, "stamp", lambda model, task, choice: stamps)
+    now = {"pretrained": "new weights", "twin": "a shape"}
+    monkeypatch.setattr(prove, "digest", lambda model, arm: now[arm])
+    choice = modules.verdicts.Choice(1e-4, 0.0)
     path = tmp_path / "results.json"
-    kept = {"dev": 1.0, **stamps}
+    run = {arm: {"dev": 1.0, **prove.stamp("m", arm, "sst2", choice)} for arm in now}
     prove.finish(path, {
-        "m/twin/sst2/0/0.0001/0": kept,
-        "m/twin/sst2/0/0.0001/0.1": {**kept, "weights": "before"},
-        "m/twin/mrpc/0/0.0001/0": {**kept, "settings": {"rate": 1e-3}},
+        "m/twin/sst2/0/0.0001/0": run["twin"],
+        "m/twin/sst2/0/0.0001/0.1": run["twin"],  # of another dropout than it says
+        "m/twin/mrpc/0/0.0001/0": run["twin"],  # mrpc has more epochs
+        "m/pretrained/sst2/0/0.0001/0": run["pretrained"],
     })  # fmt: skip
-    assert prove.known(path) == {"m/twin/sst2/0/0.0001/0": kept}
+    assert list(prove.known(path)) == ["m/twin/sst2/0/0.0001/0", "m/pretrained/sst2/0/0.0001/0"]
+    now["pretrained"] = "newer weights"
+    assert list(prove.known(path)) == ["m/twin/sst2/0/0.0001/0"]
     assert prove.known(tmp_path / "none.json") == {}
+
+
+def test_a_twin_depends_on_its_shape_and_tokenizer_alone(modules, monkeypatch, tmp_path):
+    prove = modules.prove
+    for name in ("model.safetensors", "config.json", "tokenizer.json"):
+        (tmp_path / name).write_bytes(name.encode())
+    monkeypatch.setattr(prove, "bundled", lambda recipe: tmp_path)
+
+    def digests():
+        prove.digest.cache_clear()
+        return {arm: prove.digest("roberta-mini", arm) for arm in modules.verdicts.ARMS}
+
+    before = digests()
+    (tmp_path / "model.safetensors").write_bytes(b"trained further")
+    after = digests()
+    assert after["twin"] == before["twin"] and after["pretrained"] != before["pretrained"]
+    (tmp_path / "config.json").write_bytes(b"wider")
+    assert digests()["twin"] != after["twin"]
+    prove.digest.cache_clear()
 
 
 def test_whitened_vectors_vary_alike(modules):
