@@ -20,6 +20,7 @@ import json
 import multiprocessing
 import signal
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,12 @@ def stamp(model: str, arm: str, task: str, choice: Choice) -> dict[str, Any]:
     return {"files": digest(model, arm), "settings": settings}
 
 
-def wanted(runs: Runs, models: list[str], tasks: list[str], seeds: int) -> list[Job]:
+def wanted(
+    runs: Runs, models: list[str], tasks: list[str], seeds: int, arms: Sequence[str] = ARMS
+) -> list[Job]:
     """The runs that are missing and can be begun: trials first, then the seeds."""
     missing: list[Job] = []
-    for task, model, arm in itertools.product(tasks, models, ARMS):
+    for task, model, arm in itertools.product(tasks, models, arms):
         best = chosen(runs, model, arm, task)
         if best is None:
             jobs = [(model, arm, task, TRIAL, choice) for choice in CHOICES]
@@ -101,8 +104,8 @@ def prove(options: argparse.Namespace, runs: Runs) -> None:
     failed: set[Job] = set()
     try:
         while time.monotonic() < end:
-            jobs = [j for j in wanted(runs, options.models, options.tasks, options.seeds)
-                    if j not in failed]  # fmt: skip
+            due = wanted(runs, options.models, options.tasks, options.seeds, options.arms)
+            jobs = [job for job in due if job not in failed]
             if not jobs:
                 return
             waiting = {pool.submit(_run, end, *job): job for job in jobs}
@@ -137,6 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fine-tune the bundled models and their twins.")
     parser.add_argument("--models", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--seeds", type=positive, default=5)
     parser.add_argument("--processes", type=positive, default=2, help="of one thread, default 2")
     parser.add_argument("--hours", type=float, default=24.0, help="begin no run after these")
