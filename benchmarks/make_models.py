@@ -18,9 +18,10 @@ from pathlib import Path
 from harness import ROOT, data_dir, finish, machine, positive, without_tuning
 from model_bundle import bundle, bundled
 from model_cards import RESULTS, write_cards
-from model_curves import draw
+from model_curves import courses, draw
 from model_measures import measure
 from model_recipes import RECIPES, Recipe
+from model_repeats import write_repeats
 from prove_models import RESULTS as TASK_RESULTS
 from prove_models import known
 
@@ -46,6 +47,12 @@ class Maker:
             held_out.unlink(missing_ok=True)
             corpus = data_dir() / "text" / "open-corpus.txt.xz"
             self.command("split", corpus, "--train", train, "--held-out", held_out)
+        for source, name, apart in (
+            (train, "repeats", False), (train, "pairs", True), (held_out, "held-out-pairs", True)
+        ):  # fmt: skip
+            text = self.work / f"{name}.txt"
+            if not text.exists():
+                write_repeats(source, text, apart=apart)
 
     def tokenizers(self, recipe: Recipe) -> None:
         """Train the tokenizer."""
@@ -57,11 +64,9 @@ class Maker:
 
     def corpora(self, recipe: Recipe) -> None:
         """Encode what is trained on, what is held out, and WikiText-2."""
-        texts = {
-            "train": self.work / "train.txt",
-            "held-out": self.work / "held-out.txt",
-            "wikitext-2": data_dir() / "text" / "wikitext-2-test.txt",
-        }
+        names = (*recipe.texts, "held-out", *(["held-out-pairs"] if recipe.pairs else []))
+        texts = {name: self.work / f"{name}.txt" for name in names}
+        texts["wikitext-2"] = data_dir() / "text" / "wikitext-2-test.txt"
         for name, text in texts.items():
             corpus = recipe.corpus(self.work, name)
             if not corpus.exists():
@@ -74,14 +79,14 @@ class Maker:
         """Pretrain in one stage after another, or go on with it."""
         before: Path | None = None
         for stage in recipe.stages:
-            output = self.work / stage
+            output = self.work / stage.name
             if not (output / "results.json").exists():
                 more: list[object] = ["--model", before] if before is not None else []
                 if (output / "run.toml").exists():
                     more.append("--resume")
                 self.command(
-                    "pretrain", "--config", ROOT / "benchmarks" / "recipes" / f"{stage}.toml",
-                    "--corpus", recipe.corpus(self.work, "train"),
+                    "pretrain", "--config", ROOT / "benchmarks" / "recipes" / f"{stage.name}.toml",
+                    "--corpus", recipe.corpus(self.work, stage.text),
                     "--dev-corpus", recipe.corpus(self.work, "held-out"),
                     "--tokenizer", recipe.tokenizer(self.work), "--output", output,
                     "--threads", self.threads, *more,
@@ -111,7 +116,10 @@ def main() -> None:
             bundle(recipe, options.work)
         if "measure" in steps:
             told = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else {}
-            told[name] = {**measure(recipe, options.work, bundled(recipe)), "machine": machine()}
+            before = told.get(name, {}).get("pretraining", [])
+            figures = measure(recipe, options.work, bundled(recipe))
+            parts = courses(recipe, options.work, before)
+            told[name] = {**figures, "pretraining": parts, "machine": machine()}
             finish(RESULTS, told)
     if "measure" in steps:
         draw(json.loads(RESULTS.read_text())["results"], RESULTS.with_suffix(".svg"))

@@ -113,12 +113,15 @@ def card(recipe: Recipe, told: dict[str, Any], runs: Runs) -> str:
 
 
 def _settings(recipe: Recipe, told: dict[str, Any]) -> str:
-    course = told["pretraining"]
-    stages = ", then ".join(f"`benchmarks/recipes/{stage}.toml`" for stage in recipe.stages)
+    parts = told["pretraining"]
+    tokens = sum(part["tokens"] for part in parts)
+    hours = sum(part["hours"] for part in parts)
+    cpus = " and ".join(dict.fromkeys(part["cpu"] for part in parts))
+    stages = ", then ".join(f"`benchmarks/recipes/{s.name}.toml`" for s in recipe.stages)
     return (
         "## Training\n\n"
-        f"Settings: {stages}. {course['tokens'] / 1e6:.0f} million tokens, special tokens counted,"
-        f" in {course['hours']:.1f} hours in bfloat16 on {course['cpu']}; masks are new in every"
+        f"Settings: {stages}. {tokens / 1e6:.0f} million tokens, special tokens counted,"
+        f" in {hours:.1f} hours in bfloat16 on {cpus}; masks are new in every"
         " pass over the text. The curves are in `benchmarks/results/models.svg`.\n"
     )
 
@@ -141,6 +144,12 @@ def _results(recipe: Recipe, told: dict[str, Any], runs: Runs) -> str:
             f"The order of two held-out segments, {pairs['block']} tokens together, is told right"
             f" in {100 * pairs['accuracy']:.1f} % of {pairs['pairs']:,} pairs"
             f"{_against_chance(pairs)}.\n"
+        )
+    for pairs in told.get("returning", ()):
+        rows.append(
+            "Whether the second of two held-out sentences is the first without some of its words,"
+            f" or another one, is told right in {100 * pairs['accuracy']:.1f} % of"
+            f" {pairs['pairs']:,} pairs: the last stage has taught the head of pairs that.\n"
         )
     likeness = told["bundled_similarity"]
     rows.append(

@@ -1,13 +1,79 @@
-"""Draws how the loss of the bundled models fell while they were pretrained."""
+"""How the loss of the bundled models fell while they were pretrained: read from logs, and drawn."""
 
+import json
+import statistics
 from pathlib import Path
 from typing import Any
+
+from model_recipes import Recipe
+
+from pytxenc.cli.settings import RUN_FILE, tomllib
+
+POINTS = 400  # at most, of a part's training
+Part = dict[str, Any]
+
+
+def courses(recipe: Recipe, work: Path, before: list[Part]) -> list[Part]:
+    """The parts of a model's pretraining, in order.
+
+    before: parts told of in the results, which are kept where the runs themselves are gone; each
+    tells of one stage or of several.  FileNotFoundError for a stage of which neither is left.
+    """
+    kept = {part["stages"][0]: part for part in before
+            if not all((work / stage).exists() for stage in part["stages"])}  # fmt: skip
+    covered = {stage for part in kept.values() for stage in part["stages"]}
+    names = [stage.name for stage in recipe.stages]
+    return [
+        kept[name] if name in kept else _course(work / name)
+        for name in names
+        if name in kept or name not in covered
+    ]
+
+
+def _course(run: Path) -> Part:
+    """Of one run: [tokens, nats] of training and of held-out text, [tokens, length] of blocks."""
+    settings = tomllib.loads((run / RUN_FILE).read_text())
+    parts = [part.split(":") for part in settings.get("lengths", [])]
+    shares = [(float(share), int(length)) for length, share in parts]
+    shares = shares or [(1.0, settings["block-size"])]
+    due = [
+        (sum(share for share, _ in shares[:i]) * settings["max-steps"], length)
+        for i, (_, length) in enumerate(shares)
+    ]
+    train: list[tuple[int, float]] = []
+    held_out: list[tuple[int, float]] = []
+    lengths: list[tuple[int, int]] = []
+    tokens, seconds = 0, 0.0
+    for line in (run / "log.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        while due and row["step"] >= due[0][0]:
+            lengths.append((tokens, due.pop(0)[1]))
+        if "tokens" in row:
+            tokens, seconds = row["tokens"], row["elapsed"]
+            train.append((tokens, row["loss"]))
+        elif "eval_loss" in row:
+            held_out.append((tokens, round(row["eval_loss"], 4)))
+    thin = max(1, len(train) // POINTS)
+    means = [
+        (train[i][0], round(statistics.mean(loss for _, loss in train[i : i + thin]), 4))
+        for i in range(0, len(train), thin)
+    ]
+    return {
+        "stages": [run.name],
+        "tokens": tokens,
+        "hours": seconds / 3600,
+        "cpu": settings["versions"]["CPU"],
+        "lengths": lengths,
+        "train": means,
+        "held_out": held_out,
+    }
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
     """One panel a model: nats a token of training and held-out text over millions of tokens.
 
-    Lines show where samples became longer; held-out text has the same length as training's.
+    Lines show where samples became longer or a part begins; held-out text has the same length as
+    training's.
     """
     import matplotlib
 
@@ -18,20 +84,24 @@ def draw(results: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(5.2 * len(results), 3.6), layout="constrained")
     for number, (name, told) in enumerate(results.items(), 1):
         axes = figure.add_subplot(1, len(results), number)
-        for label, style in (
-            ("train", {"alpha": 0.6, "lw": 0.8}),
-            ("held_out", {"marker": "o", "ms": 3}),
-        ):
-            points = told["pretraining"][label]
-            axes.plot(
-                [tokens / 1e6 for tokens, _ in points], [loss for _, loss in points],
-                label=label.replace("_", " "), **style,
-            )  # fmt: skip
-        for tokens, length in told["pretraining"]["lengths"]:
-            axes.axvline(tokens / 1e6, color="grey", lw=0.5)
-            axes.annotate(
-                f" {length}", (tokens / 1e6, 1), xycoords=("data", "axes fraction"), va="top"
-            )
+        start = 0
+        for part in told["pretraining"]:
+            for key, label, style in (
+                ("train", "train", {"color": "C0", "alpha": 0.6, "lw": 0.8}),
+                ("held_out", "held out", {"color": "C1", "marker": "o", "ms": 3}),
+            ):
+                axes.plot(
+                    [(start + tokens) / 1e6 for tokens, _ in part[key]],
+                    [loss for _, loss in part[key]],
+                    label=None if start else label, **style,
+                )  # fmt: skip
+            for tokens, length in part["lengths"]:
+                axes.axvline((start + tokens) / 1e6, color="grey", lw=0.5)
+                axes.annotate(
+                    f" {length}", ((start + tokens) / 1e6, 1),
+                    xycoords=("data", "axes fraction"), va="top",
+                )  # fmt: skip
+            start += part["tokens"]
         if not told.get("sentence_order"):
             axes.axhline(
                 told["unigram_entropy"], ls=":", color="grey", label="frequencies of words"

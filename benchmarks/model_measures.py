@@ -1,7 +1,5 @@
 """What is measured of a pretrained model: masked words, the order and the likeness of sentences."""
 
-import json
-import statistics
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,8 @@ from model_recipes import Recipe
 
 import pytxenc
 from pytxenc import metrics
-from pytxenc.cli.settings import RUN_FILE, tomllib
 from pytxenc.data import PretrainingDataset
+from pytxenc.data.pretraining import Packing
 from pytxenc.metrics import perplexity
 
 PROMPTS = (
@@ -32,19 +30,21 @@ PAIRS = (
     ("The ship sailed into the harbour at night.", "She was glad to see her sister again."),
 )
 BLOCKS = (128, 512)
+PAIRINGS: tuple[tuple[str, str, Packing, tuple[int, ...]], ...] = (
+    ("sentence_order", "held-out", "sop", BLOCKS),
+    ("returning", "held-out-pairs", "sentence_pair", (128,)),
+)
 
 
 def measure(recipe: Recipe, work: Path, bundled: Path) -> dict[str, Any]:
-    """All figures of a finished run, and of the model in the package, JSON-able."""
+    """All figures of the model of a finished run and of the one in the package, JSON-able."""
     model = pytxenc.AutoModelForPreTraining.from_pretrained(bundled)
     tokenizer = pytxenc.AutoTokenizer.from_pretrained(bundled)
-    curve = _curve(recipe, work)
-    print(f"{recipe.name}: {curve['tokens']:,} tokens in {curve['hours']:.2f} hours")
+    print(recipe.name)
     told: dict[str, Any] = {
         "parameters": model.num_parameters(),
         "vocabulary": len(tokenizer),
         "training_tokens": len(pytxenc.TokenCorpus(recipe.corpus(work, "train")).ids),
-        "pretraining": curve,
         "unigram_entropy": unigram_entropy(recipe, work),
         "masked": [
             masked(model, tokenizer, recipe, work, text, block)
@@ -56,48 +56,11 @@ def measure(recipe: Recipe, work: Path, bundled: Path) -> dict[str, Any]:
         "bundled_similarity": similarity(bundled),
     }
     if recipe.pairs:
-        told["sentence_order"] = [order(model, tokenizer, recipe, work, block) for block in BLOCKS]
+        for name, text, packing, blocks in PAIRINGS:
+            told[name] = [
+                told_pairs(model, tokenizer, recipe, work, text, packing, block) for block in blocks
+            ]
     return told
-
-
-def _curve(recipe: Recipe, work: Path) -> dict[str, Any]:
-    """The course of the runs: [tokens, nats, ...] of training and of held-out text."""
-    train: list[list[float]] = []
-    held_out: list[list[float]] = []
-    lengths: list[list[int]] = []  # from how many tokens on, and of which length samples were
-    tokens, seconds = 0, 0.0
-    for stage in recipe.stages:
-        seen, elapsed = 0, 0.0
-        settings = tomllib.loads((work / stage / RUN_FILE).read_text())
-        parts = [part.split(":") for part in settings.get("lengths", [])]
-        shares = [(float(share), int(length)) for length, share in parts]
-        if not shares:
-            shares = [(1.0, settings["block-size"])]
-        due = [sum(share for share, _ in shares[:i]) for i in range(len(shares))]
-        for line in (work / stage / "log.jsonl").read_text().splitlines():
-            row = json.loads(line)
-            while due and row["step"] >= due[0] * settings["max-steps"]:
-                lengths.append([tokens + seen, shares[len(shares) - len(due)][1]])
-                due.pop(0)
-            if "tokens" in row:
-                seen, elapsed = row["tokens"], row["elapsed"]
-                train.append([tokens + seen, round(row["loss"], 4)])
-            elif "eval_loss" in row:
-                held_out.append([tokens + seen, round(row["eval_loss"], 4)])
-        tokens, seconds = tokens + seen, seconds + elapsed
-    thin = max(1, len(train) // 400)
-    means = [
-        [train[i][0], round(statistics.mean(y for _, y in train[i : i + thin]), 4)]
-        for i in range(0, len(train), thin)
-    ]
-    return {
-        "tokens": tokens,
-        "hours": seconds / 3600,
-        "cpu": tomllib.loads((work / recipe.run / RUN_FILE).read_text())["versions"]["CPU"],
-        "lengths": lengths,
-        "train": means,
-        "held_out": held_out,
-    }
 
 
 def unigram_entropy(recipe: Recipe, work: Path) -> float:
@@ -135,15 +98,17 @@ def masked(
     return told
 
 
-def order(model: Any, tokenizer: Any, recipe: Recipe, work: Path, block: int) -> dict[str, Any]:
-    """How often the order of two segments of held-out text is told; half of them are swapped."""
+def told_pairs(
+    model: Any, tokenizer: Any, recipe: Recipe, work: Path, text: str, packing: Packing, block: int
+) -> dict[str, Any]:
+    """How often pairs of a text are told; half of them are swapped, or of two documents."""
     dataset = PretrainingDataset(
-        recipe.corpus(work, "held-out"), tokenizer, block_size=block, packing="sop",
+        recipe.corpus(work, text), tokenizer, block_size=block, packing=packing,
         static_duplicates=1, seed=0,
     )  # fmt: skip
     (_, loss), (_, count), (_, right) = _evaluate(model, dataset)
     told = {"block": block, "pairs": int(count), "loss": loss / count, "accuracy": right / count}
-    print(f"  order of segments, blocks of {block}: {told['accuracy']:.2%} of {int(count)}")
+    print(f"  {packing}, blocks of {block}: {told['accuracy']:.2%} of {int(count)}")
     return told
 
 

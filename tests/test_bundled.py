@@ -162,8 +162,10 @@ def test_figures_in_the_readme(benchmarks, page):
             if measured["block"] == 128:
                 cell = f"{measured['perplexity']:.1f}, {100 * measured['accuracy']:.1f} %"
                 assert f" {cell} |" in text
-        course = figures["pretraining"]
-        assert f"{course['tokens'] / 1e6:.0f} " in text and f"{course['hours']:.1f} " in text
+        tokens, hours = (
+            sum(part[key] for part in figures["pretraining"]) for key in ("tokens", "hours")
+        )
+        assert f"{tokens / 1e6:.0f} " in text and f"{hours:.1f} " in text
 
 
 def test_page_of_twins_is_that_of_the_results(benchmarks, data_dir):

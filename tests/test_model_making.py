@@ -1,5 +1,7 @@
 """How the bundled models are made and judged: arithmetic, choices, and what is done again."""
 
+import itertools
+import json
 import math
 
 import numpy as np
@@ -13,12 +15,16 @@ def modules(root, monkeypatch):
     import finetune_tasks
     import model_bundle
     import model_cards
+    import model_curves
+    import model_recipes
+    import model_repeats
     import model_verdicts
     import prove_models
 
     class Modules:
         bundle, cards, tasks = model_bundle, model_cards, finetune_tasks
         verdicts, prove = model_verdicts, prove_models
+        curves, recipes, repeats = model_curves, model_recipes, model_repeats
 
     return Modules
 
@@ -122,6 +128,61 @@ def test_a_twin_depends_on_its_shape_and_tokenizer_alone(modules, monkeypatch, t
     (tmp_path / "config.json").write_bytes(b"wider")
     assert digests()["twin"] != after["twin"]
     prove.digest.cache_clear()
+
+
+def run_of(folder, losses, **settings):
+    """A folder as a run of pretraining leaves it, of 100 tokens and 36 seconds a step."""
+    folder.mkdir()
+    told = {"max-steps": len(losses), "block-size": 128, **settings}
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in told.items())
+    (folder / "run.toml").write_text(lines + '[versions]\nCPU = "a processor"\n')
+    rows = [
+        {"step": step, "loss": loss, "tokens": 100 * step, "elapsed": 36 * step}
+        for step, loss in enumerate(losses, 1)
+    ]
+    rows.append({"step": len(losses), "eval_loss": 5.0})
+    (folder / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_courses_are_read_from_logs_or_kept(modules, tmp_path):
+    stages = tuple(modules.recipes.Stage(name) for name in ("a", "b", "c"))
+    recipe = modules.recipes.RECIPES["roberta-mini"]._replace(stages=stages)
+    run_of(tmp_path / "c", [3.0, 2.0, 1.0, 0.5], lengths=["32:0.5", "128:0.5"])
+    before = [{"stages": ["a", "b"], "tokens": 7}]
+    kept, read = modules.curves.courses(recipe, tmp_path, before)
+    assert kept is before[0]
+    assert read == {
+        "stages": ["c"], "tokens": 400, "hours": pytest.approx(0.04), "cpu": "a processor",
+        "lengths": [(0, 32), (100, 128)], "held_out": [(400, 5.0)],
+        "train": [(100, 3.0), (200, 2.0), (300, 1.0), (400, 0.5)],
+    }  # fmt: skip
+    run_of(tmp_path / "a", [4.0])
+    assert modules.curves.courses(recipe, tmp_path, before)[0] is before[0]  # b is gone
+    run_of(tmp_path / "b", [4.0, 2.0])
+    parts = modules.curves.courses(recipe, tmp_path, before)
+    assert [part["stages"] for part in parts] == [["a"], ["b"], ["c"]]
+    assert parts[1]["lengths"] == [(0, 128)]
+    with pytest.raises(FileNotFoundError, match="gone"):
+        modules.curves.courses(recipe, tmp_path / "gone", before)
+
+
+def test_sentences_return_with_fewer_words(modules, tmp_path):
+    sentences = [" ".join(f"W{i}x{j}" for j in range(20)) + "." for i in range(400)]
+    documents = [" ".join(sentences[:200]), " ".join(sentences[200:])]
+    (tmp_path / "text.txt").write_text("\n\n".join(documents), "utf-8")
+    modules.repeats.write_repeats(tmp_path / "text.txt", tmp_path / "repeats.txt")
+    written = (tmp_path / "repeats.txt").read_text("utf-8").rstrip("\n").split("\n\n")
+    assert len(written) == 2
+    lines = [line for document in written for line in document.split("\n")]
+    assert list(dict.fromkeys(line.split("x")[0] for line in lines)) == [
+        sentence.split("x")[0] for sentence in sentences
+    ]
+    returned = [
+        second.split() for first, second in itertools.pairwise(lines)
+        if set(second.split()) <= set(first.split())
+    ]  # fmt: skip
+    assert 160 < len(returned) < 240
+    assert 0.07 < 1 - sum(map(len, returned)) / (20 * len(returned)) < 0.13
 
 
 def test_whitened_vectors_vary_alike(modules):
