@@ -117,8 +117,8 @@ def main() -> None:
         if "measure" in steps:
             told = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else {}
             before = told.get(name, {}).get("pretraining", [])
+            parts = courses(recipe, options.work, before)  # first: it can fail for want of logs
             figures = measure(recipe, options.work, bundled(recipe))
-            parts = courses(recipe, options.work, before)
             told[name] = {**figures, "pretraining": parts, "machine": machine()}
             finish(RESULTS, told)
     if "measure" in steps:

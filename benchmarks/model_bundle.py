@@ -75,8 +75,7 @@ def _sentences(text: Path) -> list[str]:
     found = [
         sentence
         for document in read_documents(text)
-        for line in document.split("\n")
-        for sentence in split_sentences(line)
+        for sentence in split_sentences(document)
         if 5 <= len(sentence.split()) <= 40
     ]
     count = min(SENTENCES, len(found))

@@ -32,10 +32,8 @@ class Recipe(NamedTuple):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The texts its stages train on, "train" first."""
-        return tuple(
-            sorted({stage.text for stage in self.stages}, key=lambda text: text != "train")
-        )
+        """The texts its stages train on."""
+        return tuple(dict.fromkeys(stage.text for stage in self.stages))
 
     def corpus(self, work: Path, text: str) -> Path:
         """Folder of an encoded text."""

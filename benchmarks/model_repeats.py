@@ -7,12 +7,14 @@ or every one that returns with its return as a document of its own, so that to t
 sentence stands behind another is to tell whether their words are the same.
 """
 
+import itertools
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
 from pytxenc.corpus import read_documents
 from pytxenc.data import split_sentences
+from pytxenc.safetensors_file import atomic_file
 
 RETURNING = 0.5
 LEFT_OUT = 0.1
@@ -21,24 +23,20 @@ SEED = 5
 
 def repeated(document: str, rng: random.Random) -> Iterator[tuple[str, ...]]:
     """The sentences of a document, each alone or with its return."""
-    for line in document.splitlines():
-        for sentence in split_sentences(line):
-            words = sentence.split()
-            if rng.random() < RETURNING:
-                yield sentence, " ".join([w for w in words if rng.random() >= LEFT_OUT] or words)
-            else:
-                yield (sentence,)
+    for sentence in split_sentences(document):
+        words = sentence.split()
+        if rng.random() < RETURNING:
+            yield sentence, " ".join([w for w in words if rng.random() >= LEFT_OUT] or words)
+        else:
+            yield (sentence,)
 
 
 def write_repeats(source: Path, target: Path, *, apart: bool = False) -> None:
     """Write the documents of a text, or what returns apart; an interrupted run leaves no target."""
     rng = random.Random(SEED)
-    unfinished = target.with_suffix(".unfinished")
-    with open(unfinished, "w", encoding="utf-8") as text:
+    with atomic_file(target) as file:
         for document in read_documents(source):
-            for sentences in repeated(document, rng):
-                if len(sentences) == 2 or not apart:
-                    text.writelines(f"{sentence}\n" for sentence in sentences)
-                    text.write("\n" if apart else "")
-            text.write("" if apart else "\n")
-    unfinished.replace(target)
+            said = list(repeated(document, rng))
+            returning = (sentences for sentences in said if len(sentences) == 2)
+            for sentences in returning if apart else [tuple(itertools.chain(*said))]:
+                file.write("".join(f"{line}\n" for line in (*sentences, "")).encode())

@@ -183,6 +183,9 @@ def test_sentences_return_with_fewer_words(modules, tmp_path):
     ]  # fmt: skip
     assert 160 < len(returned) < 240
     assert 0.07 < 1 - sum(map(len, returned)) / (20 * len(returned)) < 0.13
+    modules.repeats.write_repeats(tmp_path / "text.txt", tmp_path / "pairs.txt", apart=True)
+    apart = (tmp_path / "pairs.txt").read_text("utf-8").rstrip("\n").split("\n\n")
+    assert [pair.split("\n")[1].split() for pair in apart] == returned
 
 
 def test_whitened_vectors_vary_alike(modules):
