@@ -36,16 +36,17 @@ def _course(run: Path) -> Part:
     parts = [part.split(":") for part in settings.get("lengths", [])]
     shares = [(float(share), int(length)) for length, share in parts]
     shares = shares or [(1.0, settings["block-size"])]
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    steps = settings.get("max-steps", rows[-1]["step"])  # a run of so many minutes tells none
     due = [
-        (sum(share for share, _ in shares[:i]) * settings["max-steps"], length)
+        (sum(share for share, _ in shares[:i]) * steps, length)
         for i, (_, length) in enumerate(shares)
     ]
     train: list[tuple[int, float]] = []
     held_out: list[tuple[int, float]] = []
     lengths: list[tuple[int, int]] = []
     tokens, seconds = 0, 0.0
-    for line in (run / "log.jsonl").read_text().splitlines():
-        row = json.loads(line)
+    for row in rows:
         while due and row["step"] >= due[0][0]:
             lengths.append((tokens, due.pop(0)[1]))
         if "tokens" in row:
