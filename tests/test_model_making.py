@@ -162,6 +162,9 @@ def test_courses_are_read_from_logs_or_kept(modules, tmp_path):
     parts = modules.curves.courses(recipe, tmp_path, before)
     assert [part["stages"] for part in parts] == [["a"], ["b"], ["c"]]
     assert parts[1]["lengths"] == [(0, 128)]
+    settings = (tmp_path / "b" / "run.toml").read_text()
+    (tmp_path / "b" / "run.toml").write_text(settings.replace("max-steps = 2", "minutes = 1.0"))
+    assert modules.curves.courses(recipe, tmp_path, before)[1] == parts[1]
     with pytest.raises(FileNotFoundError, match="gone"):
         modules.curves.courses(recipe, tmp_path / "gone", before)
 
