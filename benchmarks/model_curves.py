@@ -7,6 +7,7 @@ from typing import Any
 
 from model_recipes import Recipe
 
+from pytxenc.cli.pretrain import length_stages
 from pytxenc.cli.settings import RUN_FILE, tomllib
 
 POINTS = 400  # at most, of a part's training
@@ -33,15 +34,10 @@ def courses(recipe: Recipe, work: Path, before: list[Part]) -> list[Part]:
 def _course(run: Path) -> Part:
     """Of one run: [tokens, nats] of training and of held-out text, [tokens, length] of blocks."""
     settings = tomllib.loads((run / RUN_FILE).read_text())
-    parts = [part.split(":") for part in settings.get("lengths", [])]
-    shares = [(float(share), int(length)) for length, share in parts]
-    shares = shares or [(1.0, settings["block-size"])]
+    stages = length_stages(settings.get("lengths", ())) or [(0.0, settings["block-size"])]
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     steps = settings.get("max-steps", rows[-1]["step"])  # a run of so many minutes tells none
-    due = [
-        (sum(share for share, _ in shares[:i]) * steps, length)
-        for i, (_, length) in enumerate(shares)
-    ]
+    due = [(begin * steps, length) for begin, length in stages]
     train: list[tuple[int, float]] = []
     held_out: list[tuple[int, float]] = []
     lengths: list[tuple[int, int]] = []

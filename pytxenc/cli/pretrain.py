@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import pytxenc
@@ -163,7 +164,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    stages = _stages(arguments)
+    stages = length_stages(arguments.lengths or ())
     _check(arguments)
     set_threads(arguments)
     tokenizer = pytxenc.AutoTokenizer.from_pretrained(arguments.tokenizer)
@@ -187,10 +188,10 @@ def _run(arguments: argparse.Namespace) -> None:
         print(f"written to {os.path.join(arguments.output, '')}")
 
 
-def _stages(arguments: argparse.Namespace) -> list[tuple[float, int]]:
-    """--lengths as (where in the run it begins, length)."""
+def length_stages(shares: Iterable[str]) -> list[tuple[float, int]]:
+    """--lengths, each length:share, as (where in the run it begins, length)."""
     stages, begin = [], 0.0
-    for text in arguments.lengths or ():
+    for text in shares:
         length, _, share = text.partition(":")
         stages.append((begin, int(length)))
         begin = round(begin + float(share), 9)
